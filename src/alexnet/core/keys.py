@@ -58,25 +58,28 @@ class Key:
             np.zeros(shape, np.uint64),
         ]
         words = np.stack(philox(self.value, *counter), axis=-1)
-        return words.reshape(*first.shape, -1)[..., :count].astype(np.uint32)
+        return words.reshape(*first.shape, 4 * len(blocks))[..., :count].astype(np.uint32)
 
     def uniform(self, first: np.ndarray | int, second: np.ndarray | int, count: int) -> np.ndarray:
         """Return float64 draws in [0, 1) of shape (*positions, count), 32 bits each."""
         return self.words(first, second, count) * 2.0**-32
 
     def normal(self, first: np.ndarray | int, second: np.ndarray | int, count: int) -> np.ndarray:
-        """Return standard normal float64 draws of shape (*positions, count), by Box and Muller's method."""
+        """Return standard normal float64 draws of shape (*positions, count), by Box and Muller's method.
+
+        Draws 2j and 2j + 1 come from words 2j and 2j + 1, so that no draw depends on `count`.
+        """
         pairs = -(-count // 2)
         uniform = self.uniform(first, second, 2 * pairs)
-        radius = np.sqrt(-2.0 * np.log1p(-uniform[..., :pairs]))
-        angle = 2.0 * np.pi * uniform[..., pairs:]
+        radius = np.sqrt(-2.0 * np.log1p(-uniform[..., 0::2]))
+        angle = 2.0 * np.pi * uniform[..., 1::2]
         both = np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=-1)
-        return both.reshape(*both.shape[:-2], -1)[..., :count]
+        return both.reshape(*both.shape[:-2], 2 * pairs)[..., :count]
 
     def permutation(self, epoch: int, size: int) -> np.ndarray:
         """Return a permutation of range(size) as int64: the order of one epoch.
 
-        Sorts 64-bit random words, one an element; equal words (about size**2 / 2**65 expected) keep their order.
+        Sorts one 64-bit random word an element; equal words (about size**2 / 2**65 of them) keep their order.
         """
         words = self.words(epoch, np.arange(size), 2).astype(np.uint64)
         return np.argsort(words[:, 0] << _SHIFT | words[:, 1], kind="stable")

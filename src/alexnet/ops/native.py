@@ -1,0 +1,82 @@
+"""Finds the compiled kernels and runs them on the cores that torch may use.
+
+The library is built with the package where a C compiler is at hand. Without it every operation has a slower
+path in torch; `available()` says which one is in use, and a run records it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+
+import torch
+
+_POINTER, _LENGTH, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
+_LRN = [_LENGTH, _LENGTH, _LENGTH, _REAL, _REAL, _REAL]
+_ARGUMENTS: dict[str, list[type]] = {
+    "alexnet_train_view": [*[_POINTER], *[_LENGTH] * 3, *[_POINTER] * 7, *[_LENGTH] * 2, _POINTER],
+    "alexnet_lrn_forward_f32": [*[_POINTER] * 2, *_LRN],
+    "alexnet_lrn_backward_f32": [*[_POINTER] * 3, *_LRN],
+    "alexnet_lrn_forward_bf16": [*[_POINTER] * 2, *_LRN],
+    "alexnet_lrn_backward_bf16": [*[_POINTER] * 3, *_LRN],
+    "alexnet_sgd": [*[_POINTER] * 3, *[_REAL] * 3],
+}
+
+
+def available() -> bool:
+    """Say whether the compiled kernels can be used (`ALEXNET_NATIVE=0` switches them off)."""
+    return _library() is not None
+
+
+def run(name: str, count: int, *arguments: torch.Tensor | int | float) -> None:
+    """Run a kernel over range(count) of its outermost axis, cut among torch's threads.
+
+    Args:
+        name: Symbol in `native.c`.
+        count: Length of the outermost axis.
+        arguments: What follows (start, stop) in C; tensors are passed as the address of their data, and the
+            caller answers for their dtype, layout and size.
+    """
+    library = _library()
+    assert library is not None, "the caller checks available() first"
+    function = getattr(library, name)
+    values = [a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments]
+    bounds = _bounds(count, torch.get_num_threads())
+    if len(bounds) == 1:
+        function(*bounds[0], *values)
+        return
+    waiting = [_pool(len(bounds) - 1).submit(function, *part, *values) for part in bounds[1:]]
+    function(*bounds[0], *values)
+    for future in waiting:
+        future.result()
+
+
+def _bounds(count: int, parts: int) -> Sequence[tuple[int, int]]:
+    parts = max(1, min(parts, count))
+    edges = [count * i // parts for i in range(parts + 1)]
+    return list(pairwise(edges))
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="alexnet-kernel")
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    if os.environ.get("ALEXNET_NATIVE") == "0":
+        return None
+    spec = importlib.util.find_spec("alexnet.ops._native")
+    if spec is None or spec.origin is None:
+        return None
+    library = ctypes.CDLL(spec.origin)
+    for name, arguments in _ARGUMENTS.items():
+        function = getattr(library, name)
+        function.argtypes = [_LENGTH, _LENGTH, *arguments]
+        function.restype = None
+    return library

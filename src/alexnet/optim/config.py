@@ -1,0 +1,39 @@
+"""The optimizer's numbers, as a recipe states them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerConfig:
+    """What one layer does differently."""
+
+    lr: float | None = None
+    """Learning rate of its weights."""
+    bias_lr: float | None = None
+    """Learning rate of its biases."""
+    weight_decay: float | None = None
+    """Decay of its weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """Stochastic gradient descent with momentum (paper, section 5)."""
+
+    lr: float = 0.01
+    """Learning rate of the weights at the start."""
+    bias_lr: float | None = None
+    """Learning rate of the biases at the start; by default that of the weights (2012 runs: twice that)."""
+    momentum: float = 0.9
+    """Part of the velocity that is kept from step to step."""
+    weight_decay: float = 0.0005
+    """Decay of the weights; biases are never decayed."""
+    layers: Mapping[str, LayerConfig] = field(default_factory=dict)
+    """Exceptions by layer name."""
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "momentum", "weight_decay"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")

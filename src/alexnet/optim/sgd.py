@@ -1,0 +1,70 @@
+"""The paper's update rule: the velocity holds the learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from alexnet.ops import native
+
+
+class SGD(Optimizer):
+    """Momentum with the learning rate inside the velocity.
+
+    v <- momentum * v - weight_decay * lr * w - lr * gradient
+    w <- w + v
+
+    A lower rate therefore leaves the old velocity as it is, where `torch.optim.SGD` scales it down at once; with
+    a constant rate both are the same. A rate of 0 freezes its parameters, velocity included.
+
+    Args:
+        params: Parameters or groups, as in torch; groups may set `lr` and `weight_decay` of their own.
+
+    Source:
+        Krizhevsky et al. 2012, section 5; weights.cu of the 2012 source.
+    """
+
+    def __init__(
+        self, params: Iterable[Any], lr: float = 0.01, momentum: float = 0.9, weight_decay: float = 0.0005
+    ):
+        for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
+            if not value >= 0:
+                raise ValueError(f"{name} must not be negative, not {value}")
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Update every parameter that has a gradient; `closure` as in torch."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None and group["lr"] != 0:
+                    state = self.state[parameter]
+                    if "velocity" not in state:
+                        state["velocity"] = torch.zeros_like(parameter)
+                    _update(parameter, state["velocity"], group["lr"], group["momentum"], group["weight_decay"])
+        return loss
+
+
+def _update(weight: torch.Tensor, velocity: torch.Tensor, lr: float, momentum: float, decay: float) -> None:
+    gradient = weight.grad
+    if _same_dense_layout(weight, velocity, gradient) and native.available():
+        native.run("alexnet_sgd", weight.numel(), weight, velocity, gradient, lr, momentum, decay)
+        return
+    velocity.mul_(momentum).add_(weight, alpha=-lr * decay).add_(gradient, alpha=-lr)
+    weight.add_(velocity)
+
+
+def _same_dense_layout(weight: torch.Tensor, *others: torch.Tensor) -> bool:
+    return (
+        weight.device.type == "cpu"
+        and weight.dtype == torch.float32
+        and (weight.is_contiguous() or weight.is_contiguous(memory_format=torch.channels_last))
+        and all(o.dtype == torch.float32 and o.stride() == weight.stride() for o in others)
+    )

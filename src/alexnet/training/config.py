@@ -1,0 +1,57 @@
+"""How long and in what portions a run trains, and what it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The training loop."""
+
+    epochs: int = 90
+    """Passes over the training images."""
+    batch_size: int = 128
+    """Images per update."""
+    micro_batch_size: int | None = None
+    """Images per backward pass; by default the whole batch. Smaller needs less memory."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the layers; weights and updates are float32 in either."""
+    channels_last: bool = True
+    """Memory layout (N, H, W, C), the fast one for convolutions here."""
+    workers: int = 1
+    """Threads that prepare batches; any number gives the same run."""
+    prefetch: int = 2
+    """Batches prepared ahead."""
+    log_every: int = 20
+    """Steps between two lines of metrics."""
+    threads: int = 0
+    """Cores for the computation; 0: all."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "workers", "prefetch", "log_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.micro_batch_size is not None and not 1 <= self.micro_batch_size <= self.batch_size:
+            raise ValueError(f"micro_batch_size must be in 1 .. batch_size, not {self.micro_batch_size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointConfig:
+    """What is saved when."""
+
+    every_minutes: float = 10.0
+    """Longest time between two checkpoints."""
+    every_steps: int | None = None
+    """Steps between two checkpoints, counted from the start of the run; by default only time and epochs count."""
+    every_epochs: int = 1
+    """Epochs between two checkpoints; the last one is always saved."""
+    keep: int = 2
+    """Checkpoints kept besides the best one."""
+
+    def __post_init__(self) -> None:
+        if self.keep < 1 or self.every_epochs < 1 or self.every_minutes <= 0:
+            raise ValueError("keep and every_epochs must be at least 1, every_minutes positive")
+        if self.every_steps is not None and self.every_steps < 1:
+            raise ValueError(f"every_steps must be at least 1, not {self.every_steps}")

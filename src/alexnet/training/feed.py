@@ -1,0 +1,127 @@
+"""Batches of training views, prepared ahead; the same bits for any number of workers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alexnet.core.keys import Key
+from alexnet.views.config import ViewConfig
+from alexnet.views.plan import Picture, draw_plan
+from alexnet.views.train_view import subtracted_mean, train_view
+
+
+class Images(Protocol):
+    """Random access to labelled pictures, as a pack's split gives it."""
+
+    labels: np.ndarray
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Return uint8 (n, H, W, C)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one gradient step reads."""
+
+    inputs: Tensor
+    """float32 (N, C, H, W)."""
+    labels: Tensor
+    """int64 (N,)."""
+    samples: np.ndarray
+    """int64 (N,): indices into the split."""
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def split(self, size: int | None) -> Iterator[Batch]:
+        """Yield parts of at most `size` images, in order; the whole batch for None."""
+        size = size or len(self)
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield Batch(self.inputs[part], self.labels[part], self.samples[part])
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        return Batch(
+            self.inputs.to(device, non_blocking=True), self.labels.to(device, non_blocking=True), self.samples
+        )
+
+
+class Feed:
+    """The training batches of any epoch, from any batch on.
+
+    Args:
+        images: Where pictures are read.
+        indices: int64: the images to train on.
+        view: What is drawn and subtracted.
+        picture: Shape and statistics of the pictures.
+        key: Root of the order's and the views' randomness.
+        batch_size: Images per batch; the last batch of an epoch may be smaller.
+        workers: Threads.
+        prefetch: Batches prepared ahead.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        indices: np.ndarray,
+        view: ViewConfig,
+        picture: Picture,
+        key: Key,
+        *,
+        batch_size: int,
+        workers: int = 1,
+        prefetch: int = 2,
+    ):
+        self.images, self.indices = images, indices
+        self.view, self.picture, self.key = view, picture, key
+        self.batch_size, self.workers, self.prefetch = batch_size, workers, prefetch
+        self.mean = subtracted_mean(view, picture)
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return -(-len(self.indices) // self.batch_size)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the images of an epoch in their order: a pure function of (key, epoch)."""
+        return self.indices[self.key.derive("order").permutation(epoch, len(self.indices))]
+
+    def batches(self, epoch: int, start: int = 0, *, color_noise: bool = True) -> Iterator[Batch]:
+        """Yield the batches of an epoch from number `start` on."""
+        order = self.order(epoch)
+        numbers = iter(range(start, len(self)))
+
+        def make(number: int) -> Batch:
+            samples = order[number * self.batch_size : (number + 1) * self.batch_size]
+            return self._batch(epoch, samples, color_noise)
+
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="alexnet-feed") as pool:
+            waiting = deque()
+            try:
+                for number in numbers:
+                    waiting.append(pool.submit(make, number))
+                    if len(waiting) > self.prefetch:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _batch(self, epoch: int, samples: np.ndarray, color_noise: bool) -> Batch:
+        plan = draw_plan(
+            self.key.derive("views"), epoch, samples, self.view, self.picture, color_noise=color_noise
+        )
+        inputs = train_view(self.images.read(samples), plan, self.mean)
+        return Batch(inputs, torch.from_numpy(self.images.labels[samples].astype(np.int64)), samples)

@@ -1,0 +1,103 @@
+"""Saves the run: by time, by steps, by epochs, and when it is asked to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from alexnet.core.errors import StoppedError, StorageError
+from alexnet.optim.schedule import Rates
+from alexnet.training.config import CheckpointConfig
+from alexnet.training.fit import StepTimes, Validation
+from alexnet.training.state import TrainState
+from alexnet.training.step import StepResult
+
+_MISSES = 3
+
+
+class StopRequest:
+    """Turns SIGINT and SIGTERM into a wish that the loop looks at; a second SIGINT leaves at once (exit 130)."""
+
+    def __init__(self) -> None:
+        self.signal: str | None = None
+        self._previous: dict[int, object] = {}
+
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number).name
+
+
+class Saver:
+    """Calls `save` when the recipe's cadence or a signal asks for it.
+
+    A save that fails because of the disk is said and tried again at the next occasion; three in a row end the run.
+
+    Args:
+        save: Commits a checkpoint and returns its folder.
+        config: The cadence.
+        stop: The wish to stop.
+        say: Shows one line to the person who watches.
+        resume_command: What to type to go on.
+    """
+
+    def __init__(
+        self,
+        save: Callable[[TrainState], Path],
+        config: CheckpointConfig,
+        stop: StopRequest,
+        say: Callable[[str], None],
+        resume_command: str,
+    ):
+        self.save, self.config, self.stop, self.say = save, config, stop, say
+        self.resume_command = resume_command
+        self._saved_at = time.monotonic()
+        self._misses = 0
+
+    def after_step(self, state: TrainState, result: StepResult, rates: Rates, times: StepTimes) -> None:
+        """Save when it is time; leave when asked to."""
+        if self.stop.signal:
+            self._leave(state)
+        minutes = (time.monotonic() - self._saved_at) / 60
+        every = self.config.every_steps
+        if minutes >= self.config.every_minutes or (every and state.step % every == 0):
+            self._try(state)
+
+    def after_epoch(self, state: TrainState, validations: Sequence[Validation], improved: bool) -> None:
+        """Save at the recipe's epochs and whenever the best error fell."""
+        if improved or state.epoch % self.config.every_epochs == 0:
+            self._try(state)
+        if self.stop.signal:
+            self._leave(state)
+
+    def _try(self, state: TrainState) -> None:
+        try:
+            self.save(state)
+            self._misses = 0
+        except StorageError as error:
+            self._misses += 1
+            if self._misses >= _MISSES:
+                raise
+            self.say(f"checkpoint not saved: {error}; training goes on, {_MISSES - self._misses} tries left")
+        self._saved_at = time.monotonic()
+
+    def _leave(self, state: TrainState) -> None:
+        path = self.save(state)
+        raise StoppedError(
+            f"stopped by {self.stop.signal} at step {state.step}, saved as {path}",
+            remedy=f"go on with: {self.resume_command}",
+        )

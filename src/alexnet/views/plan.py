@@ -1,0 +1,103 @@
+"""The random part of a training view: where to crop, whether to mirror, how to shift the colors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from alexnet.core.keys import Key
+from alexnet.views.color import color_directions, noise_divisor
+from alexnet.views.config import ViewConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What a pack says of all its pictures."""
+
+    shape: tuple[int, int, int]
+    """(H, W, C)."""
+    mean_image: np.ndarray
+    """float32 (H, W, C), gray levels 0-255."""
+    eigenvalues: np.ndarray
+    """(C,) of the color covariance, 0-255 scale."""
+    eigenvectors: np.ndarray
+    """(C, C), as columns."""
+
+    @property
+    def mean_color(self) -> np.ndarray:
+        """Mean of each channel, float32 (C,)."""
+        return self.mean_image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewPlan:
+    """One batch's draws. A view is ((gain * pixel + shift) - mean) * scale of a mirrored or plain crop."""
+
+    top: np.ndarray
+    """int32 (N,)."""
+    left: np.ndarray
+    """int32 (N,)."""
+    mirror: np.ndarray
+    """uint8 (N,), 0 or 1."""
+    gain: np.ndarray
+    """float32 (N,)."""
+    shift: np.ndarray
+    """float32 (N, C), gray levels."""
+    scale: np.ndarray
+    """float32 (N,)."""
+    warp: np.ndarray | None = None
+    """float32 (N, 2, 3): maps normalized output to normalized input coordinates, or None."""
+
+
+# Positions in each sample's stream of random words: fixed, so that one option leaves the others' draws.
+_TOP, _LEFT, _MIRROR, _BRIGHTNESS, _CONTRAST, _ANGLE, _SHIFT_X, _SHIFT_Y = range(8)
+
+
+def draw_plan(
+    key: Key, epoch: int, samples: np.ndarray, config: ViewConfig, picture: Picture, *, color_noise: bool = True
+) -> ViewPlan:
+    """Draw the training views of a batch: a pure function of (key, epoch, sample).
+
+    Args:
+        samples: int64 (N,), dataset indices.
+        color_noise: False where the schedule has switched the noise off.
+    """
+    height, width, channels = picture.shape
+    uniform = key.derive("geometry").uniform(epoch, samples, 8)
+    count = len(samples)
+    if config.random_crop:
+        top = np.floor(uniform[:, _TOP] * (height - config.crop + 1))
+        left = np.floor(uniform[:, _LEFT] * (width - config.crop + 1))
+    else:
+        top, left = np.full(count, (height - config.crop) // 2), np.full(count, (width - config.crop) // 2)
+    signed = 2.0 * uniform - 1.0
+    brightness = 1.0 + config.brightness * signed[:, _BRIGHTNESS]
+    contrast = 1.0 + config.contrast * signed[:, _CONTRAST]
+    shift = brightness[:, None] * (1.0 - contrast)[:, None] * picture.mean_color.astype(np.float64)
+    divisor = 1.0
+    if color_noise and config.color_noise != "off":
+        directions = color_directions(config.color_noise, picture.eigenvalues, picture.eigenvectors)
+        coefficients = config.color_noise_std * key.derive("color").normal(epoch, samples, channels)
+        shift = shift + np.einsum("nj,cj->nc", coefficients, directions)
+        divisor = noise_divisor(config.color_noise, config.color_noise_std)
+    return ViewPlan(
+        top=top.astype(np.int32),
+        left=left.astype(np.int32),
+        mirror=((uniform[:, _MIRROR] < 0.5) & config.mirror).astype(np.uint8),
+        gain=(brightness * contrast).astype(np.float32),
+        shift=shift.astype(np.float32),
+        scale=np.full(count, config.scale / divisor, np.float32),
+        warp=_warp(signed, config) if config.warps else None,
+    )
+
+
+def _warp(signed: np.ndarray, config: ViewConfig) -> np.ndarray:
+    angle = math.radians(config.rotation_degrees) * signed[:, _ANGLE]
+    warp = np.zeros((len(signed), 2, 3), np.float32)
+    warp[:, 0, 0], warp[:, 0, 1] = np.cos(angle), -np.sin(angle)
+    warp[:, 1, 0], warp[:, 1, 1] = np.sin(angle), np.cos(angle)
+    warp[:, 0, 2] = 2 * config.translation * signed[:, _SHIFT_X]
+    warp[:, 1, 2] = 2 * config.translation * signed[:, _SHIFT_Y]
+    return warp

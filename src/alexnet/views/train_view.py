@@ -1,0 +1,94 @@
+"""From packed pixels to the network's input: crop, mirror, color and mean in one pass over a batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from alexnet.ops import native
+from alexnet.views.config import ViewConfig
+from alexnet.views.plan import Picture, ViewPlan
+
+_MAX_ROW = 16384
+
+
+def subtracted_mean(config: ViewConfig, picture: Picture) -> np.ndarray:
+    """Return what a view subtracts, float32 (crop, crop, C).
+
+    Source: the center crop of the mean image whatever the crop's place, as convdata_jpeg.py of the 2012 source.
+    """
+    height, width, channels = picture.shape
+    shape = (config.crop, config.crop, channels)
+    if config.mean == "none":
+        return np.zeros(shape, np.float32)
+    if config.mean == "channel":
+        return np.broadcast_to(picture.mean_color, shape).copy()
+    top, left = (height - config.crop) // 2, (width - config.crop) // 2
+    return np.ascontiguousarray(picture.mean_image[top : top + config.crop, left : left + config.crop])
+
+
+def train_view(images: np.ndarray, plan: ViewPlan, mean: np.ndarray) -> Tensor:
+    """Return the network's input for a batch of packed pictures.
+
+    Args:
+        images: uint8 (N, H, W, C), contiguous.
+        plan: The batch's draws.
+        mean: float32 (h, w, C): what to subtract; its size is the crop's.
+
+    Returns:
+        float32 (N, C, h, w) in channels-last memory: ((gain * pixel + shift) - mean) * scale. The compiled
+        kernel and `reference` give the same bits.
+    """
+    if plan.warp is not None:
+        return _affine_view(_warped_crop(images, plan, mean), plan, mean)
+    count, height, width, channels = images.shape
+    rows, columns = mean.shape[:2]
+    if not native.available() or columns * channels > _MAX_ROW:
+        return reference(images, plan, mean)
+    out = torch.empty((count, rows, columns, channels))
+    parts = [
+        torch.from_numpy(np.ascontiguousarray(a))
+        for a in (plan.top, plan.left, plan.mirror, plan.gain, plan.shift, plan.scale, mean)
+    ]
+    pixels = torch.from_numpy(images)
+    native.run("alexnet_train_view", count, pixels, height, width, channels, *parts, rows, columns, out)
+    return out.permute(0, 3, 1, 2)
+
+
+def reference(images: np.ndarray, plan: ViewPlan, mean: np.ndarray) -> Tensor:
+    """Return the same as `train_view`, image by image in torch: the path without compiled code."""
+    rows, columns, channels = mean.shape
+    out = torch.empty((len(images), rows, columns, channels))
+    pixels, offset = torch.from_numpy(images), torch.from_numpy(mean)
+    shift = torch.from_numpy(plan.shift)
+    for n, (top, left) in enumerate(zip(plan.top.tolist(), plan.left.tolist(), strict=True)):
+        crop = pixels[n, top : top + rows, left : left + columns]
+        view = out[n]
+        view.copy_(crop.flip(1) if plan.mirror[n] else crop)
+        if plan.gain[n] != 1:
+            view.mul_(float(plan.gain[n]))
+        view.add_(shift[n]).sub_(offset)
+        if plan.scale[n] != 1:
+            view.mul_(float(plan.scale[n]))
+    return out.permute(0, 3, 1, 2)
+
+
+def _warped_crop(images: np.ndarray, plan: ViewPlan, mean: np.ndarray) -> Tensor:
+    """Rotate and shift about the picture's center (bilinear, border repeated), then crop and mirror."""
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float()
+    grid = F.affine_grid(torch.from_numpy(plan.warp), list(pixels.shape), align_corners=False)
+    moved = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)
+    rows, columns = mean.shape[:2]
+    crops = [
+        moved[n, top : top + rows, left : left + columns]
+        for n, (top, left) in enumerate(zip(plan.top.tolist(), plan.left.tolist(), strict=True))
+    ]
+    return torch.stack([c.flip(1) if m else c for c, m in zip(crops, plan.mirror, strict=True)])
+
+
+def _affine_view(crops: Tensor, plan: ViewPlan, mean: np.ndarray) -> Tensor:
+    gain, scale = (torch.from_numpy(a)[:, None, None, None] for a in (plan.gain, plan.scale))
+    shift = torch.from_numpy(plan.shift)[:, None, None, :]
+    return (((crops * gain + shift) - torch.from_numpy(mean)) * scale).permute(0, 3, 1, 2)
