@@ -1,0 +1,42 @@
+"""ImageNet Classification with Deep Convolutional Neural Networks (2012), as a living system.
+
+import alexnet
+
+net = alexnet.create_model("alexnet", num_classes=1000)
+run = alexnet.fit("cifar10-18pct", data="cifar10")
+alexnet.load(run.folder).predict("cat.jpg")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alexnet.nets.catalog import create_model as create_model
+    from alexnet.nets.catalog import list_models as list_models
+    from alexnet.runs.fit import fit as fit
+    from alexnet.runs.predictor import load as load
+    from alexnet.runs.recipe import load_recipe as load_recipe
+
+_HOMES = {
+    "create_model": "alexnet.nets.catalog",
+    "list_models": "alexnet.nets.catalog",
+    "fit": "alexnet.runs.fit",
+    "load": "alexnet.runs.predictor",
+    "load_recipe": "alexnet.runs.recipe",
+}
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "create_model", "fit", "list_models", "load", "load_recipe"]
+
+
+def __getattr__(name: str) -> Any:
+    # Looked up on first use: `import alexnet` stays fast, and the command line can answer without torch.
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'alexnet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,6 +15,9 @@ from alexnet.core.names import nearest
 
 T = TypeVar("T")
 
+_ALIASES = {"learning_rate": "lr", "num_epochs": "epochs", "batchsize": "batch_size", "crop_size": "crop"}
+"""What people call a key elsewhere."""
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
@@ -47,7 +50,7 @@ def build(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:
         if name == "kind" and "kind" not in fields:
             continue
         if name not in fields:
-            raise RecipeError("unknown key", where=key, remedy=nearest(name, fields, prefix=where))
+            raise RecipeError("unknown key", where=key, remedy=_suggestion(name, where, list(fields)))
         values[name] = _convert(hints[name], value, key)
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
@@ -57,6 +60,14 @@ def build(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:
         return kind(**values)
     except ValueError as error:
         raise RecipeError(str(error), where=where.rstrip(".") or kind.__name__) from None
+
+
+def _suggestion(name: str, where: str, known: list[str]) -> str:
+    aliases = {alias: key for alias, key in _ALIASES.items() if key in known}
+    suggestion = nearest(name, [*known, *aliases], prefix=where)
+    for alias, key in aliases.items():
+        suggestion = suggestion.replace(f"'{where}{alias}'", f"'{where}{key}'")
+    return suggestion if suggestion.startswith("did") else nearest(name, known, prefix=where)
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

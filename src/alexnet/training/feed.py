@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from alexnet.core.keys import Key
+from alexnet.training.config import TrainConfig
 from alexnet.views.config import ViewConfig
 from alexnet.views.plan import Picture, draw_plan
 from alexnet.views.train_view import subtracted_mean, train_view
@@ -67,9 +68,7 @@ class Feed:
         view: What is drawn and subtracted.
         picture: Shape and statistics of the pictures.
         key: Root of the order's and the views' randomness.
-        batch_size: Images per batch; the last batch of an epoch may be smaller.
-        workers: Threads.
-        prefetch: Batches prepared ahead.
+        config: Batch size (the last batch of an epoch may be smaller), threads, batches prepared ahead.
     """
 
     def __init__(
@@ -79,14 +78,11 @@ class Feed:
         view: ViewConfig,
         picture: Picture,
         key: Key,
-        *,
-        batch_size: int,
-        workers: int = 1,
-        prefetch: int = 2,
+        config: TrainConfig,
     ):
         self.images, self.indices = images, indices
         self.view, self.picture, self.key = view, picture, key
-        self.batch_size, self.workers, self.prefetch = batch_size, workers, prefetch
+        self.batch_size, self.workers, self.prefetch = config.batch_size, config.workers, config.prefetch
         self.mean = subtracted_mean(view, picture)
 
     def __len__(self) -> int:

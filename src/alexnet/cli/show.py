@@ -1,0 +1,164 @@
+"""`alexnet show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from alexnet.cli.output import print_json
+from alexnet.core.errors import UsageError
+
+
+def show(
+    *names: str,
+    views: Annotated[bool, Parameter(negative="")] = False,
+    recipe: str = "alexnet",
+    output: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """What is in a pack, a recipe or a network; without NAME, what there is.
+
+    Parameters
+    ----------
+    names
+        Packs, recipes, networks. A name that is both a recipe and a network shows both.
+    views
+        Draw what the network sees of 8 pictures of a pack, instead of the contact sheet.
+    recipe
+        Whose views are drawn.
+    output
+        File of the picture; by default contact-sheet.png or views.png in the current folder.
+    json
+        Print JSON.
+    """
+    from alexnet.nets.catalog import NETWORKS, list_models
+    from alexnet.runs.recipe import recipe_names, recipe_text
+
+    if not names:
+        return _list(list_models(), recipe_names(), json)
+    for name in names:
+        path = Path(name)
+        plain = name.replace("-", "_").lower()
+        known = False
+        if path.is_dir():
+            _show_pack(path, recipe if views else None, output, json)
+            continue
+        if name.replace("_", "-").lower() in recipe_names() or path.suffix == ".toml":
+            known = True
+            _show_recipe(name, path, recipe_text, json)
+        if plain in NETWORKS:
+            known = True
+            _show_network(plain, json)
+        if not known:
+            from alexnet.core.names import nearest
+
+            raise UsageError(
+                f"there is no pack, recipe or network {name!r}",
+                remedy=nearest(name, [*list_models(), *recipe_names()]),
+            )
+    return 0
+
+
+def _list(networks: list[str], recipes: list[str], json: bool) -> int:
+    from alexnet.core.terminal import table
+    from alexnet.runs.data import known_names
+    from alexnet.runs.recipe import load_recipe
+
+    if json:
+        print_json({"networks": networks, "recipes": recipes, "data": list(known_names())})
+        return 0
+    table(("recipe", "what it reproduces"), [(name, load_recipe(name).summary) for name in recipes])
+    print(f"\nnetworks: {', '.join(networks)}")
+    print(f"data by name: {', '.join(known_names())}")
+    return 0
+
+
+def _show_recipe(name: str, path: Path, text: Any, json: bool) -> None:
+    from alexnet.config.load import to_table
+    from alexnet.runs.recipe import load_recipe
+
+    resolved = load_recipe(name)
+    if json:
+        print_json({"recipe": to_table(resolved)})
+        return
+    print(f"recipe {resolved.name}\n")
+    print(path.read_text(encoding="utf-8") if path.suffix == ".toml" else text(name))
+
+
+def _show_network(name: str, json: bool) -> None:
+    from alexnet.core.terminal import table
+    from alexnet.runs.describe import describe_network
+
+    facts = describe_network(name)
+    if json:
+        print_json({"network": facts})
+        return
+    print(f"network {facts['name']} ({facts['source']})")
+    print(f"input {'x'.join(map(str, facts['input_shape']))}\n")
+    rows = [
+        (r["name"], r["what"], "x".join(map(str, r["output"])), *(f"{r[k]:,}" if r[k] else "" for k in _COUNTS))
+        for r in facts["layers"]
+    ]
+    rows.append(("total", "", "", *(f"{facts[k]:,}" for k in _COUNTS)))
+    table(("layer", "what", "output", "parameters", "MACs", "neurons"), rows)
+
+
+_COUNTS = ("parameters", "macs", "neurons")
+
+
+def _show_pack(path: Path, views_recipe: str | None, output: Path | None, json: bool) -> None:
+    from alexnet.data.pack.read import Pack
+    from alexnet.runs.describe import describe_pack
+    from alexnet.runs.sheets import draw_pack_sheet, draw_pack_views
+
+    pack = Pack.open(path)
+    if views_recipe is not None:
+        picture = output or Path("views.png")
+        draw_pack_views(pack, views_recipe, picture)
+    else:
+        picture = output or Path("contact-sheet.png")
+        draw_pack_sheet(pack, picture)
+    facts = describe_pack(pack) | {"picture": str(picture)}
+    if json:
+        print_json(facts)
+        return
+    _print_pack(facts)
+
+
+def _print_pack(facts: dict[str, Any]) -> None:
+    from alexnet.core.files import human_bytes
+    from alexnet.core.terminal import table
+
+    height, width, channels = facts["shape"]
+    print(f"pack {facts['path']}: {facts['classes']} classes, {height}x{width}x{channels}, {facts['encoding']}")
+    rows = []
+    for name, split in facts["splits"].items():
+        balance = split["balance"]
+        rows.append(
+            (
+                name,
+                split["images"],
+                human_bytes(split["bytes"]),
+                balance["minimum"],
+                balance["median"],
+                balance["maximum"],
+            )
+        )
+    table(("split", "pictures", "size", "fewest per class", "median", "most"), rows)
+    duplicates = facts["duplicates"]
+    print(f"exact duplicates: {_duplicates(duplicates)}")
+    quarantine = facts["quarantine"]
+    print(
+        f"quarantine: {quarantine['total'] if quarantine.get('total') else 'no'} pictures"
+        + (f" ({quarantine['codes']}), listed in quarantine.jsonl" if quarantine.get("total") else "")
+    )
+    if facts["notes"]:
+        print("converted: " + ", ".join(f"{count} {note}" for note, count in facts["notes"].items()))
+    print(f"mean color: {', '.join(f'{m:.1f}' for m in facts['mean'])}")
+    print(f"picture: {facts['picture']}")
+
+
+def _duplicates(found: dict[str, Any]) -> str:
+    return str(found)

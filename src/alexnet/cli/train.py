@@ -1,0 +1,176 @@
+"""`alexnet train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from alexnet.cli.output import print_json
+from alexnet.core.allocator import keep_freed_memory
+from alexnet.core.errors import UsageError
+
+SMOKE_STEPS, SMOKE_BATCH = 20, 8
+
+
+def train(  # noqa: PLR0913 - the command's options
+    recipe: str | None = None,
+    /,
+    *,
+    data: str | None = None,
+    output_dir: Path | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    resume: Path | None = None,
+    format: str | None = None,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    smoke: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Train a network: alexnet train RECIPE --data PICTURES, or alexnet train --resume RUN.
+
+    `alexnet show` lists the recipes. Ctrl-C saves and says how to go on.
+
+    Parameters
+    ----------
+    recipe
+        Name of a recipe in the package, or path of a TOML file.
+    data
+        A pack, a folder or archive of pictures, or the name of a public dataset. Anything but a pack is packed once.
+    output_dir
+        Folder of the run; by default a new one under runs/.
+    epochs
+        Passes over the training images.
+    batch_size
+        Images per update.
+    seed
+        Root of all randomness.
+    device
+        auto, cpu, cuda or mps.
+    set_
+        Any recipe value, e.g. --set optim.lr=0.02; may be repeated.
+    resume
+        Go on with this run, bit for bit as if it had never stopped.
+    format
+        Reader of the data; recognized by default.
+    dry_run
+        Print the resolved recipe, steps, time, memory and disk, and train nothing.
+    smoke
+        Train 20 small steps, to see that everything works.
+    json
+        Print the result as one JSON object.
+    """
+    if resume is not None:
+        given = {
+            "RECIPE": recipe,
+            "--data": data,
+            "--output-dir": output_dir,
+            "--set": set_,
+            "--epochs": epochs,
+        }
+        if extra := [name for name, value in given.items() if value is not None]:
+            raise UsageError(f"--resume takes everything from the run; leave out {', '.join(extra)}")
+        return _report(_resume(resume, device), json)
+    if recipe is None or data is None:
+        missing = "RECIPE" if recipe is None else "--data"
+        raise UsageError(
+            f"{missing} is missing", remedy="alexnet train RECIPE --data PICTURES; alexnet show lists recipes"
+        )
+    changes = list(set_ or [])
+    for key, value in (("train.epochs", epochs), ("train.batch_size", batch_size), ("seed", seed)):
+        if value is not None:
+            changes.append(f"{key}={value}")
+    return _start(
+        recipe, data, output_dir, device, changes, format=format, dry_run=dry_run, smoke=smoke, json=json
+    )
+
+
+def _start(
+    name: str, data: str, output_dir: Path | None, device: str, changes: list[str], **options: Any
+) -> int:
+    from alexnet.runs.recipe import load_recipe
+
+    recipe = load_recipe(name, changes)
+    if options["smoke"]:
+        recipe = load_recipe(name, [*changes, *_smoke_changes(recipe.data.holdout)])
+    keep_freed_memory()
+    from alexnet.runs import train as runs
+    from alexnet.runs.data import SourceOptions, open_data
+    from alexnet.runs.devices import choose_device
+    from alexnet.runs.places import new_run_folder
+
+    place = choose_device(device, recipe.train.threads)
+    source = SourceOptions(
+        format=options["format"],
+        val_fraction=recipe.data.val_fraction,
+        seed=recipe.seed,
+        subset=recipe.model.num_classes != 1000,
+    )
+    pack = open_data(data, recipe.data, source)
+    if options["dry_run"]:
+        return _dry_run(recipe, pack, place, options["json"])
+    return _report(runs.start(recipe, pack, output_dir or new_run_folder(recipe.name), place), options["json"])
+
+
+def _resume(path: Path, device: str) -> Any:
+    keep_freed_memory()
+    from alexnet.data.pack.read import Pack
+    from alexnet.runs import train as runs
+    from alexnet.runs.devices import choose_device
+    from alexnet.runs.folder import RunFolder
+    from alexnet.runs.recipe import load_recipe
+
+    RunFolder(path).read_record()
+    threads = load_recipe(RunFolder(path).recipe).train.threads
+    return runs.resume(path, choose_device(device, threads), Pack.open)
+
+
+def _dry_run(recipe: Any, pack: Any, device: Any, json: bool) -> int:
+    from dataclasses import asdict
+
+    from alexnet.config.load import to_table
+    from alexnet.runs.assemble import assemble
+    from alexnet.runs.train import estimate
+
+    guess = estimate(assemble(recipe, pack, device))
+    if json:
+        print_json({"recipe": to_table(recipe), "estimate": asdict(guess)})
+        return 0
+    print(recipe.to_toml())
+    print(f"# {guess}")
+    return 0
+
+
+def _report(result: Any, json: bool) -> int:
+    import sys
+
+    if json:
+        from dataclasses import asdict
+
+        print_json(asdict(result))
+        return 0
+    for line in result.validations:
+        print(
+            f"{line['split']}: top-1 error {100 * line['top1_error']:.2f} %, top-5 error "
+            f"{100 * line['top5_error']:.2f} % ({line['count']} images, one view)"
+        )
+    print(f"run: {result.folder}")
+    print(
+        f"next: alexnet evaluate {result.folder}   alexnet predict {result.folder} PICTURE...", file=sys.stderr
+    )
+    return 0
+
+
+def _smoke_changes(holdout: int) -> list[str]:
+    return [
+        "train.epochs=1",
+        f"train.batch_size={SMOKE_BATCH}",
+        "train.log_every=5",
+        f"data.limit_train={SMOKE_STEPS * SMOKE_BATCH}",
+        "data.limit_val=16",
+        *([f"data.holdout={min(holdout, 16)}"] if holdout else []),
+    ]

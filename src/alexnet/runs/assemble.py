@@ -1,0 +1,182 @@
+"""Recipe and data in, live objects out: the only place where a string in a recipe becomes an object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from alexnet.core.errors import DataError, RecipeError
+from alexnet.core.keys import Key
+from alexnet.data.pack.read import Pack
+from alexnet.evaluation.classifier import ViewClassifier
+from alexnet.evaluation.evaluate import evaluate
+from alexnet.evaluation.input import InputSpec
+from alexnet.nets.catalog import create_model, find_network
+from alexnet.nets.network import Network, initialize
+from alexnet.nets.summary import summarize
+from alexnet.optim.groups import build_optimizer
+from alexnet.runs.portions import Portions, portion
+from alexnet.runs.recipe import Recipe
+from alexnet.training.config import TrainConfig
+from alexnet.training.feed import Feed
+from alexnet.training.fit import Learner, Validation
+from alexnet.views.plan import Picture
+
+_EVALUATION_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a run works with."""
+
+    recipe: Recipe
+    pack: Pack
+    learner: Learner
+    feed: Feed
+    portions: Portions
+    classifier: ViewClassifier
+
+    def validate(self, net: nn.Module) -> Sequence[Validation]:
+        """Evaluate the held-out images and, where the recipe watches it, the `val` split, on one view."""
+        data = self.recipe.data
+        found = []
+        for name, split, indices in (
+            ("holdout", "train", self.portions.holdout),
+            ("val", "val", self.portions.val),
+        ):
+            watched = name == "holdout" or data.watch_val or data.select_on == "val"
+            if len(indices) and watched:
+                result = evaluate(
+                    [self.classifier],
+                    self.pack.split(split),
+                    indices,
+                    num_views=1,
+                    batch_size=_EVALUATION_BATCH,
+                )
+                found.append(
+                    Validation(
+                        loss=result.loss,
+                        top1_error=result.top1_error,
+                        top5_error=result.top5_error,
+                        count=result.count,
+                        split=name,
+                        selects=data.select_on == name,
+                    )
+                )
+        return found
+
+    def reset(self) -> None:
+        """Put weights and optimizer back to the start of the run."""
+        net = self.learner.net
+        initialize(net, net.table, self.learner.key.derive("init"))
+        self.learner.optimizer.state.clear()
+
+
+def assemble(recipe: Recipe, pack: Pack, device: torch.device) -> Parts:
+    """Build a run's objects.
+
+    Raises:
+        RecipeError: the recipe and the data do not fit: classes, channels, crop or network input.
+        DataError: there is nothing to train on.
+    """
+    check_fit(recipe, pack)
+    key = Key.from_seed(recipe.seed)
+    num_classes = len(pack.classes)
+    net = create_model(recipe.model.name, num_classes, init=recipe.model.init, key=key.derive("init"))
+    net = _placed(net, recipe.train, device)
+    learner = Learner(net, build_optimizer(net, recipe.optim), recipe.schedule, recipe.train, device, key)
+    picture = describe_pictures(pack)
+    train = pack.split("train")
+    num_val = len(pack.split("val")) if "val" in pack.splits else 0
+    portions = portion(train.labels, num_val, recipe.data, key)
+    if not len(portions.train):
+        raise DataError("there are no training images", where=pack.path)
+    if recipe.data.select_on == "val" and not num_val:
+        raise RecipeError(
+            "the data has no val split to select on", where="data.select_on", remedy="--set data.select_on=none"
+        )
+    feed = Feed(train, portions.train, recipe.view, picture, key, recipe.train)
+    classifier = ViewClassifier(
+        net=net,
+        input=input_spec(recipe, pack, feed.mean),
+        classes=pack.classes,
+        class_names=pack.class_names,
+        device=device,
+        bfloat16=recipe.train.precision == "bfloat16",
+    )
+    return Parts(recipe, pack, learner, feed, portions, classifier)
+
+
+def check_fit(recipe: Recipe, pack: Pack) -> None:
+    """Refuse a recipe and a pack that do not go together, before anything is built.
+
+    Raises:
+        RecipeError: names the key and both values.
+    """
+    height, width, channels = pack.shape
+    crop = recipe.view.crop
+    if crop > min(height, width):
+        raise RecipeError(
+            f"a {crop}-pixel crop does not fit into the pack's {height} x {width} pictures",
+            where="view.crop",
+            remedy=f"pack the source again with --size {max(crop, 32)} or more",
+        )
+    spec = find_network(recipe.model.name)
+    if channels != spec.input_shape[0]:
+        raise RecipeError(
+            f"{spec.name} reads {spec.input_shape[0]} channels, the pack has {channels}",
+            where="model.name",
+            remedy=f"--set data.channels={spec.input_shape[0]} when packing, or choose another network",
+        )
+    if recipe.model.num_classes not in (None, len(pack.classes)):
+        raise RecipeError(
+            f"the recipe is for {recipe.model.num_classes} classes, the data has {len(pack.classes)}",
+            where="model.num_classes",
+            remedy=f"--set model.num_classes={len(pack.classes)}",
+        )
+    try:
+        trained = summarize(spec.table, (channels, crop, crop), len(pack.classes))
+    except ValueError as error:
+        raise RecipeError(str(error), where="view.crop") from None
+    built = summarize(spec.table, spec.input_shape, len(pack.classes))
+    if [row.parameters for row in trained] != [row.parameters for row in built]:
+        raise RecipeError(
+            f"{spec.name} reads {spec.input_shape[1]} x {spec.input_shape[2]} pixels, the views have {crop} x {crop}",
+            where="view.crop",
+            remedy=f"--set view.crop={spec.input_shape[1]}",
+        )
+
+
+def describe_pictures(pack: Pack) -> Picture:
+    """Return what the views need to know of a pack."""
+    statistics = pack.statistics
+    return Picture(
+        shape=tuple(pack.shape),
+        mean_image=pack.mean_image,
+        eigenvalues=np.array(statistics.eigenvalues),
+        eigenvectors=np.array(statistics.eigenvectors),
+    )
+
+
+def input_spec(recipe: Recipe, pack: Pack, mean: np.ndarray) -> InputSpec:
+    """Return the description that travels with the weights."""
+    preparation = pack.manifest.plan.preparation
+    return InputSpec(
+        size=pack.shape[0],
+        crop=recipe.view.crop,
+        channels=pack.shape[2],
+        filter=preparation.filter,
+        exif_rotate=preparation.exif_rotate,
+        scale=recipe.view.scale,
+        mean=mean,
+    )
+
+
+def _placed(net: Network, config: TrainConfig, device: torch.device) -> Network:
+    if config.channels_last:
+        return net.to(device, memory_format=torch.channels_last)
+    return net.to(device)

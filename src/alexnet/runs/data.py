@@ -1,0 +1,141 @@
+"""From whatever a person names as data to an open pack."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet.core.cache import downloads_folder, packs_folder
+from alexnet.core.errors import DataError, UsageError
+from alexnet.core.files import human_bytes
+from alexnet.core.terminal import Progress
+from alexnet.data.known import KNOWN
+from alexnet.data.pack.estimate import Estimate, estimate
+from alexnet.data.pack.plan import PackSettings, make_plan
+from alexnet.data.pack.read import Pack
+from alexnet.data.pack.write import PackProgress, pack_source
+from alexnet.data.source import Source
+from alexnet.data.sources.detect import open_source
+from alexnet.runs.recipe import DataConfig
+
+DEMO = "demo"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """How a source is read."""
+
+    format: str | None = None
+    """Reader to use; recognized from the content by default."""
+    val_fraction: float = 0.1
+    """Part of a source without a `val` split that becomes one."""
+    seed: int = 0
+    """Of that split."""
+    subset: bool = False
+    """Accept an ILSVRC copy with fewer pictures than published."""
+
+
+def find_source(where: str | Path, options: SourceOptions) -> Source:
+    """Open a source by path or known name.
+
+    Raises:
+        UsageError: a known name that has not been downloaded; says how.
+        DataError: nothing usable is there.
+    """
+    name = str(where)
+    if name == DEMO:
+        from alexnet.data.sources.rendered import rendered_source
+
+        return rendered_source(seed=options.seed)
+    path = Path(where)
+    if name in KNOWN and not path.exists():
+        files = KNOWN[name].files
+        path = downloads_folder() / name
+        path = path / files[0].name if len(files) == 1 else path
+        if not path.exists():
+            raise UsageError(f"{name} has not been downloaded", remedy=f"run: alexnet download {name}")
+    return open_source(
+        path, format=options.format, val_fraction=options.val_fraction, seed=options.seed, subset=options.subset
+    )
+
+
+def pack_settings(config: DataConfig, source: Source) -> PackSettings:
+    """Return how a recipe wants a source packed. The photographs of ILSVRC are taken as stored, as in 2012:
+    their orientation marks are not obeyed."""
+    return PackSettings(
+        size=None if config.size == "native" else config.size,
+        filter=config.filter,
+        encoding=config.encoding,
+        channels=config.channels,
+        exif_rotate=not source.info.kind.startswith("ilsvrc"),
+    )
+
+
+def open_data(
+    where: str | Path, config: DataConfig, options: SourceOptions, *, workers: int | None = None
+) -> Pack:
+    """Open a pack, or pack a source once into the cache and open that.
+
+    Args:
+        where: A pack, a source's path, a known dataset's name, or `demo`.
+        config: How the recipe wants it.
+        workers: Packing processes.
+
+    Raises:
+        DataError: it cannot be used.
+    """
+    if (Path(where) / "pack.json").is_file() and options.format is None:
+        pack = Pack.open(Path(where))
+        wanted = config.size
+        if isinstance(wanted, int) and pack.shape[0] != wanted:
+            raise DataError(
+                f"holds {pack.shape[0]}-pixel pictures, the recipe wants {wanted}",
+                where=where,
+                remedy=f"pack the source with --size {wanted}, or --set data.size={pack.shape[0]}",
+            )
+        return pack
+    source = find_source(where, options)
+    settings = pack_settings(config, source)
+    plan = make_plan(source, settings)
+    name = re.sub(r"[^\w.-]+", "-", Path(source.info.path).name) or source.info.kind
+    out = packs_folder() / f"{name}-{hashlib.sha256(plan.digest.encode()).hexdigest()[:12]}"
+    if (out / "pack.json").is_file():
+        return Pack.open(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return pack_to(source, out, settings, workers=workers)
+
+
+def pack_to(source: Source, out: Path, settings: PackSettings, *, workers: int | None = None) -> Pack:
+    """Pack a source into a folder with progress, the cost said before."""
+    cost = estimate(source, settings)
+    with Progress("packing", total=cost.images, unit="images") as bar:
+        bar.say(cost_line(cost, out))
+        done = 0
+
+        def advance(state: PackProgress) -> None:
+            nonlocal done
+            bar.advance(state.images - done, quarantined=state.quarantined)
+            done = state.images
+
+        pack_source(source, out, settings, workers=workers, progress=advance)
+    return Pack.open(out)
+
+
+def cost_line(cost: Estimate, out: Path) -> str:
+    """Return one line that names the cost of both encodings."""
+    height, width, channels = cost.shape
+    raw = f"raw {human_bytes(cost.bytes_raw)} (read at once)"
+    jpeg = f"jpeg about {human_bytes(cost.bytes_jpeg)} (decoded at each use)" if cost.bytes_jpeg else "jpeg"
+    chosen = "raw" if cost.encoding == "raw" else "jpeg"
+    return (
+        f"{cost.images} pictures of {height}x{width}x{channels} to {out}: {raw}, {jpeg}; packing as {chosen}"
+        + (", --encoding jpeg for the other" if chosen == "raw" else ", --encoding raw for the other")
+    )
+
+
+def known_names() -> Sequence[str]:
+    """Return the names that stand for data without being a path."""
+    return (DEMO, *KNOWN)

@@ -1,0 +1,39 @@
+"""Chooses the device of a run and sets what the computation needs there."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from alexnet.core.errors import UsageError
+
+CHOICES = ("auto", "cpu", "cuda", "mps")
+
+
+def choose_device(name: str = "auto", threads: int = 0) -> torch.device:
+    """Return the device and set torch's threads.
+
+    Args:
+        name: `auto` takes a CUDA GPU, then Apple's, then the CPU; or a torch device such as `cuda:1`.
+        threads: Cores for the computation; 0: all this process may use.
+
+    Raises:
+        UsageError: the device does not exist here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise UsageError(f"device {name!r} cannot be used here", remedy="try --device cpu") from None
+    torch.set_num_threads(threads or usable_cores())
+    return device
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,81 @@
+"""An examination of the machine and the installation."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+
+import torch
+
+from alexnet.core.allocator import keep_freed_memory
+from alexnet.core.cache import cache_folder
+from alexnet.core.files import human_bytes
+from alexnet.ops import native
+from alexnet.runs.devices import usable_cores
+
+_EXTRAS = {
+    "report": ("matplotlib", "pictures of runs and evaluations"),
+    "tensorboard": ("tensorboard", "TensorBoard files"),
+    "parquet": ("pyarrow", "Hugging Face parquet sources"),
+    "ilsvrc": ("scipy", "ImageNet from its own archives"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    value: str
+    remedy: str | None = None
+    """What to do, where something is missing."""
+
+
+def examine() -> list[Finding]:
+    """Return versions, devices, kernels, extras and free disk."""
+    findings = [
+        Finding("alexnet", metadata.version("alexnet")),
+        Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
+        Finding(
+            "torch", f"{torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, {usable_cores()} cores"
+        ),
+        _gpu(),
+        _kernels(),
+        Finding(
+            "freed memory", "kept" if keep_freed_memory() else "given back (only glibc can be asked to keep it)"
+        ),
+    ]
+    findings += [
+        Finding(name, metadata.version(name)) for name in ("numpy", "pillow", "simplejpeg", "safetensors")
+    ]
+    for extra, (module, purpose) in _EXTRAS.items():
+        installed = importlib.util.find_spec(module) is not None
+        remedy = None if installed else f'for {purpose}: pip install "alexnet[{extra}]"'
+        findings.append(Finding(f"extra {extra}", "installed" if installed else "not installed", remedy))
+    return [*findings, _disk()]
+
+
+def _gpu() -> Finding:
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        return Finding("GPU", ", ".join(names))
+    if torch.backends.mps.is_available():
+        return Finding("GPU", "Apple MPS")
+    return Finding("GPU", "none; runs use the CPU")
+
+
+def _kernels() -> Finding:
+    if native.available():
+        return Finding("compiled kernels", "in use")
+    remedy = "install a C compiler (gcc or clang) and run: pip install --force-reinstall --no-deps alexnet"
+    return Finding("compiled kernels", "absent; slower paths in torch are used", remedy)
+
+
+def _disk() -> Finding:
+    folder = cache_folder()
+    existing = next(p for p in (folder, *folder.parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    return Finding("cache", f"{folder}, {human_bytes(free)} free")

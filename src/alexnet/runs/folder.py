@@ -1,0 +1,79 @@
+"""The folder of one run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from alexnet.checkpoint.store import CheckpointStore
+from alexnet.core.errors import CheckpointError, UsageError
+from alexnet.core.files import commit_bytes, commit_json, remove_leftovers
+
+
+class RunFolder:
+    """Where a run keeps its recipe, record, metrics, pictures and checkpoints.
+
+    recipe.toml   every value of the recipe
+    run.json      data, environment, estimate and outcome
+    metrics.jsonl one line per `log_every` steps and per validation
+    checkpoints/  step-000001234/ ...
+    *.png         learning curves and first-layer kernels
+    """
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self.checkpoints = CheckpointStore(self.path / "checkpoints")
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe."""
+        return self.path / "recipe.toml"
+
+    @property
+    def record(self) -> Path:
+        """The run's record."""
+        return self.path / "run.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The lines of metrics."""
+        return self.path / "metrics.jsonl"
+
+    def create(self, recipe_toml: str, record: dict[str, Any]) -> None:
+        """Write the recipe and the record of a new run.
+
+        Raises:
+            UsageError: the folder holds another run already.
+            StorageError: it cannot be written.
+        """
+        if self.recipe.exists() or self.checkpoints.steps():
+            raise UsageError(
+                "holds a run already",
+                where=self.path,
+                remedy=f"go on with it (alexnet train --resume {self.path}) or choose another --output-dir",
+            )
+        commit_bytes(self.recipe, recipe_toml.encode())
+        commit_json(self.record, record)
+
+    def read_record(self) -> dict[str, Any]:
+        """Return the run's record.
+
+        Raises:
+            CheckpointError: the folder holds no run.
+        """
+        try:
+            return json.loads(self.record.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise CheckpointError(
+                "holds no run", where=self.path, remedy="give the folder that `alexnet train` named"
+            ) from None
+
+    def update_record(self, **fields: Any) -> None:
+        """Add fields to the run's record."""
+        commit_json(self.record, self.read_record() | fields)
+
+    def clean(self) -> None:
+        """Remove what killed writers left behind."""
+        remove_leftovers(self.path)
+        self.checkpoints.clean()

@@ -1,0 +1,110 @@
+"""A trained run, loaded for use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alexnet.checkpoint.store import CONFIG, MODEL, CheckpointStore, read_json, read_tensors
+from alexnet.core.errors import CheckpointError, UsageError
+from alexnet.core.files import verify_folder
+from alexnet.evaluation.classifier import ViewClassifier
+from alexnet.evaluation.input import InputSpec
+from alexnet.evaluation.predict import Prediction, predict
+from alexnet.nets.catalog import create_model
+
+
+class Predictor:
+    """A network with its classes and its preparation of pictures, ready to predict.
+
+    Args:
+        classifier: The network and its input description.
+        config: The checkpoint's config.json.
+        checkpoint: Where it was loaded from.
+    """
+
+    def __init__(self, classifier: ViewClassifier, config: dict[str, Any], checkpoint: Path):
+        self.classifier, self.config, self.checkpoint = classifier, config, checkpoint
+
+    @property
+    def net(self) -> torch.nn.Module:
+        """The network, in evaluation mode."""
+        return self.classifier.net
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Names of the classes in the order of the outputs."""
+        return self.classifier.class_names
+
+    def predict(self, images: Any, k: int = 5, *, views: int = 1) -> list[Prediction]:
+        """Return the k most probable classes of each picture.
+
+        Args:
+            images: One picture or a list: paths, encoded bytes, PIL images or uint8 arrays.
+            views: Crops whose probabilities are averaged.
+        """
+        many = isinstance(images, list | tuple)
+        return list(predict([self.classifier], images if many else [images], k=k, num_views=views))
+
+
+def load(path: str | Path, checkpoint: str = "last", device: str | torch.device = "cpu") -> Predictor:
+    """Load a run, or one of its checkpoints, for prediction.
+
+    Args:
+        path: Folder of a run, or of a checkpoint.
+        checkpoint: `last`, `best`, or a step, where `path` is a run.
+        device: Where the network computes.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it is damaged.
+    """
+    folder = find_checkpoint(Path(path), checkpoint)
+    verify_folder(folder)
+    config = read_json(folder / CONFIG)
+    try:
+        net = create_model(config["architecture"], config["num_classes"], seed=0)
+        classifier = ViewClassifier(
+            net=net,
+            input=InputSpec.from_json(config["input"]),
+            classes=config["classes"],
+            class_names=config["class_names"],
+            device=torch.device(device),
+            bfloat16=config["precision"] == "bfloat16",
+        )
+    except KeyError as error:
+        raise CheckpointError(f"lacks {error}", where=folder / CONFIG) from None
+    net.load_state_dict(read_tensors(folder / MODEL, net.state_dict()))
+    net.to(classifier.device, memory_format=torch.channels_last).eval()
+    return Predictor(classifier, config, folder)
+
+
+def find_checkpoint(path: Path, which: str = "last") -> Path:
+    """Return the folder of a run's checkpoint.
+
+    Raises:
+        CheckpointError: there is none.
+        UsageError: `which` is not a checkpoint of this run.
+    """
+    if (path / CONFIG).is_file():
+        return path
+    store = CheckpointStore(path / "checkpoints")
+    steps = store.steps()
+    if not steps:
+        raise CheckpointError(
+            "holds no run with a checkpoint", where=path, remedy="give the folder that `alexnet train` named"
+        )
+    if which == "last":
+        return store.path(steps[-1])
+    if which == "best":
+        best = read_json(store.path(steps[-1]) / "state.json").get("best_step")
+        if best in steps:
+            return store.path(best)
+        raise UsageError("this run chose no best checkpoint", where=path, remedy="use --checkpoint last")
+    if which.isdigit() and int(which) in steps:
+        return store.path(int(which))
+    raise UsageError(
+        f"no checkpoint {which!r}", where=path, remedy=f"there are last, best and {', '.join(map(str, steps))}"
+    )

@@ -1,0 +1,249 @@
+"""A run from its first second to its last, or from any checkpoint on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alexnet.checkpoint.store import MODEL, STATE, VELOCITY, read_json, read_tensors
+from alexnet.core.errors import AlexNetError, CheckpointError
+from alexnet.core.files import FolderLock, human_bytes
+from alexnet.core.terminal import Progress, duration
+from alexnet.data.pack.read import Pack
+from alexnet.evaluation.evaluate import evaluate
+from alexnet.optim.sgd import SGD
+from alexnet.runs import environment
+from alexnet.runs.assemble import Parts, assemble
+from alexnet.runs.folder import RunFolder
+from alexnet.runs.pictures import RunPictures
+from alexnet.runs.recipe import Recipe, load_recipe
+from alexnet.training.fit import fit
+from alexnet.training.hooks.display import Display
+from alexnet.training.hooks.metrics_log import MetricsLog, read_metrics
+from alexnet.training.hooks.saver import Saver, StopRequest
+from alexnet.training.hooks.stall import StallWarning
+from alexnet.training.probe import measure_steps
+from alexnet.training.state import TrainState
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take, from measured steps."""
+
+    steps: int
+    seconds: float
+    step_seconds: float
+    images_per_second: float
+    memory_bytes: int | None
+    disk_bytes: int
+
+    def __str__(self) -> str:
+        memory = f", {human_bytes(self.memory_bytes)} of memory" if self.memory_bytes else ""
+        return (
+            f"{self.steps} steps in about {duration(self.seconds)} ({self.images_per_second:.0f} images/s)"
+            f"{memory}, {human_bytes(self.disk_bytes)} of disk"
+        )
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a finished run left."""
+
+    folder: Path
+    steps: int
+    epochs: int
+    seconds: float
+    """Training and validating, of all parts of the run."""
+    validations: list[dict[str, Any]]
+    """The last epoch's."""
+    stalled: bool
+
+
+def start(recipe: Recipe, pack: Pack, output_dir: Path, device: torch.device) -> RunResult:
+    """Train a new run into `output_dir`.
+
+    Raises:
+        AlexNetError: one of its kinds, each with its exit code.
+    """
+    folder = RunFolder(output_dir)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with FolderLock(folder.path):
+        parts = assemble(recipe, pack, device)
+        record = {
+            "format": FORMAT,
+            "recipe_sha256": recipe.digest(),
+            "data": str(pack.path),
+            "pack_digest": pack.digest,
+            "environment": environment.describe(device),
+            "status": "started",
+        }
+        folder.create(recipe.to_toml(), record)
+        return _train(parts, folder, TrainState(), estimated=True)
+
+
+def resume(path: Path, device: torch.device, open_pack: Callable[[Path], Pack]) -> RunResult:
+    """Go on with a run from its newest whole checkpoint, bit for bit as if it had never stopped.
+
+    Args:
+        open_pack: Opens the pack that the run's record names.
+
+    Raises:
+        CheckpointError: no run, another pack, or no whole checkpoint.
+    """
+    folder = RunFolder(path)
+    record = folder.read_record()
+    with FolderLock(folder.path), Progress("resuming") as terminal:
+        folder.clean()
+        recipe = load_recipe(folder.recipe)
+        pack = open_pack(Path(record["data"]))
+        if pack.digest != record["pack_digest"]:
+            raise CheckpointError("the pack is not the one this run began with", where=pack.path)
+        parts = assemble(recipe, pack, device)
+        changed = environment.differences(record["environment"], environment.describe(device))
+        if changed:
+            terminal.say(f"bits may differ from an uninterrupted run: {', '.join(changed)}")
+        state = restore(parts, folder, terminal.say)
+    with FolderLock(folder.path):
+        return _train(parts, folder, state, estimated=False)
+
+
+def estimate(parts: Parts, folder: Path | None = None) -> Estimate:
+    """Measure a few steps and a validation batch, and put the run back to its start."""
+    recipe = parts.recipe
+    cost = measure_steps(parts.learner, parts.feed)
+    steps = len(parts.feed) * recipe.train.epochs
+    images = parts.pack.split("train")
+    sample = parts.portions.train[:64]
+    begin = time.perf_counter()
+    evaluate([parts.classifier], images, sample, num_views=1)
+    per_image = (time.perf_counter() - begin) / len(sample)
+    looked_at = len(parts.portions.holdout) + (len(parts.portions.val) if recipe.data.watch_val else 0)
+    bytes_saved = 2 * sum(p.numel() * p.element_size() for p in parts.learner.net.parameters())
+    parts.reset()
+    return Estimate(
+        steps=steps,
+        seconds=steps * cost.seconds + recipe.train.epochs * looked_at * per_image,
+        step_seconds=cost.seconds,
+        images_per_second=recipe.train.batch_size / cost.seconds,
+        memory_bytes=cost.peak_memory_bytes,
+        disk_bytes=bytes_saved * (recipe.checkpoint.keep + 2),
+    )
+
+
+def restore(parts: Parts, folder: RunFolder, say: Callable[[str], None]) -> TrainState:
+    """Load the newest whole checkpoint into the run's objects; a run without one starts at its beginning.
+
+    Raises:
+        CheckpointError: the checkpoint is of another network.
+    """
+    path = folder.checkpoints.latest(say)
+    if path is None:
+        return TrainState()
+    net, optimizer = parts.learner.net, parts.learner.optimizer
+    named = dict(net.named_parameters())
+    net.load_state_dict(read_tensors(path / MODEL, net.state_dict()))
+    for name, velocity in read_tensors(path / VELOCITY).items():
+        if name not in named or named[name].shape != velocity.shape:
+            raise CheckpointError(f"holds the velocity of another network: {name}", where=path / VELOCITY)
+        like = torch.empty_like(named[name])
+        optimizer.state[named[name]]["velocity"] = like.copy_(velocity)
+    return TrainState.from_json(read_json(path / STATE))
+
+
+def checkpoint_config(parts: Parts) -> dict[str, Any]:
+    """Return what a checkpoint must say of itself so that it can be used alone."""
+    return {
+        "format": FORMAT,
+        "architecture": parts.recipe.model.name.replace("-", "_").lower(),
+        "num_classes": len(parts.pack.classes),
+        "classes": list(parts.pack.classes),
+        "class_names": list(parts.pack.class_names),
+        "input": parts.classifier.input.to_json(),
+        "views": parts.recipe.evaluate.views,
+        "precision": parts.recipe.train.precision,
+        "recipe": parts.recipe.name,
+    }
+
+
+def _train(parts: Parts, folder: RunFolder, state: TrainState, *, estimated: bool) -> RunResult:
+    recipe = parts.recipe
+    total = recipe.train.epochs * len(parts.portions.train)
+    with ExitStack() as stack:
+        bar = stack.enter_context(Progress("training", total=total, unit="images", done=state.images_seen))
+        if estimated:
+            guess = estimate(parts)
+            bar.say(f"{recipe.name}: {guess}, measured on its first steps")
+            folder.update_record(estimate=asdict(guess))
+        stop = stack.enter_context(StopRequest())
+        save = _saving(parts, folder)
+        save(state)
+        log = MetricsLog(folder.metrics, state, recipe.train.log_every, recipe.optim.lr, bar.say)
+        stack.callback(log.close)
+        stall = StallWarning(len(parts.pack.classes), _stall_advice(recipe), bar.say)
+        pictures = RunPictures(folder, parts, bar.say)
+        hooks = [
+            log,
+            Display(bar, recipe.optim.lr, lambda: pictures.draw(read_metrics(folder.metrics))),
+            stall,
+            Saver(save, recipe.checkpoint, stop, bar.say, f"alexnet train --resume {folder.path}"),
+        ]
+        begin = time.perf_counter()
+        try:
+            fit(parts.learner, parts.feed, state, hooks, parts.validate)
+        except AlexNetError as error:
+            folder.update_record(status=type(error).__name__, message=str(error))
+            raise
+        save(state)
+        elapsed = time.perf_counter() - begin
+    last = [
+        line
+        for line in read_metrics(folder.metrics)
+        if line["kind"] == "validation" and line["step"] == state.step
+    ]
+    folder.update_record(
+        status="finished",
+        steps=state.step,
+        seconds=state.seconds,
+        elapsed_seconds=elapsed,
+        stalled=stall.stalled,
+    )
+    return RunResult(folder.path, state.step, state.epoch, state.seconds, last, stall.stalled)
+
+
+def _saving(parts: Parts, folder: RunFolder) -> Callable[[TrainState], Path]:
+    config = checkpoint_config(parts)
+    keep = parts.recipe.checkpoint.keep
+
+    def save(state: TrainState) -> Path:
+        net, optimizer = parts.learner.net, parts.learner.optimizer
+        path = folder.checkpoints.save(
+            state.step,
+            model=net.state_dict(),
+            velocity=_velocity(net, optimizer),
+            state=state.to_json(),
+            config=config,
+        )
+        folder.checkpoints.rotate(keep, state.best_step)
+        return path
+
+    return save
+
+
+def _velocity(net: torch.nn.Module, optimizer: SGD) -> dict[str, torch.Tensor]:
+    return {
+        n: optimizer.state[p]["velocity"] for n, p in net.named_parameters() if "velocity" in optimizer.state[p]
+    }
+
+
+def _stall_advice(recipe: Recipe) -> str:
+    if recipe.model.name.startswith("alexnet") and recipe.model.init != "quick":
+        return "start again with --set model.init=quick (sigma 0.03 in conv3-5, biases 0.1)"
+    return f"try another learning rate, e.g. --set optim.lr={recipe.optim.lr / 3:.2g}"
