@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -141,24 +142,33 @@ def _print_pack(facts: dict[str, Any]) -> None:
                 name,
                 split["images"],
                 human_bytes(split["bytes"]),
-                balance["minimum"],
+                balance["min"],
                 balance["median"],
-                balance["maximum"],
+                balance["max"],
             )
         )
     table(("split", "pictures", "size", "fewest per class", "median", "most"), rows)
-    duplicates = facts["duplicates"]
-    print(f"exact duplicates: {_duplicates(duplicates)}")
+    for line in _findings(facts):
+        print(line)
+
+
+def _findings(facts: dict[str, Any]) -> Iterator[str]:
+    """Yield what a person should know of the pictures, one line each."""
+    twice = [found for found in facts["duplicates"] if found["count"]]
+    for found in twice:
+        first, second = found["splits"]
+        place = f"within {first}" if first == second else f"of {second} that are in {first} too"
+        example = " = ".join(found["first_pairs"][0])
+        yield f"exact duplicates: {found['count']} pictures {place}, e.g. {example}"
+    if not twice:
+        yield "exact duplicates: none"
     quarantine = facts["quarantine"]
-    print(
-        f"quarantine: {quarantine['total'] if quarantine.get('total') else 'no'} pictures"
-        + (f" ({quarantine['codes']}), listed in quarantine.jsonl" if quarantine.get("total") else "")
-    )
+    if quarantine["total"]:
+        reasons = ", ".join(f"{count} {code}" for code, count in quarantine["codes"].items())
+        yield f"quarantine: {quarantine['total']} pictures ({reasons}), listed in quarantine.jsonl"
+    else:
+        yield "quarantine: none"
     if facts["notes"]:
-        print("converted: " + ", ".join(f"{count} {note}" for note, count in facts["notes"].items()))
-    print(f"mean color: {', '.join(f'{m:.1f}' for m in facts['mean'])}")
-    print(f"picture: {facts['picture']}")
-
-
-def _duplicates(found: dict[str, Any]) -> str:
-    return str(found)
+        yield "converted: " + ", ".join(f"{count} {note}" for note, count in facts["notes"].items())
+    yield f"mean color: {', '.join(f'{m:.1f}' for m in facts['mean'])} of 255"
+    yield f"picture: {facts['picture']}"

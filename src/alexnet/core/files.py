@@ -63,6 +63,18 @@ def commit_json(path: Path, value: object) -> None:
     commit_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
+def commit_existing(temporary: Path, path: Path) -> None:
+    """Make `temporary`, a finished file on the same disk, become `path` durably, in one step.
+
+    Raises:
+        StorageError: no permission, or the device failed; `path` is the old file or the new one.
+    """
+    with _explained(path):
+        _sync_file(temporary)
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+
+
 @contextlib.contextmanager
 def commit_folder(path: Path, size: int = 0) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path`, durably, when the block ends without an error.
@@ -112,7 +124,7 @@ def verify_folder(path: Path) -> None:
         entries = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"]
         for name, entry in entries.items():
             file = path / name
-            if os.path.basename(name) != name:
+            if any(part in ("", ".", "..") or os.path.basename(part) != part for part in name.split("/")):
                 raise CheckpointError("holds a file name that is not plain", where=path / MANIFEST)
             if not file.is_file():
                 raise CheckpointError("is missing", where=file)
@@ -147,7 +159,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
     removed = []
     for path in sorted(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else ():
         owner = path.name.removeprefix(TEMPORARY).split("-")[0]
-        if not (owner.isdigit() and process_runs(int(owner))):
+        if not (owner.isdecimal() and process_runs(int(owner))):
             _discard(path)
             removed.append(path)
     return removed
@@ -166,10 +178,8 @@ def process_runs(pid: int) -> bool:
         return bool(handle)
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except (OSError, OverflowError) as error:
+        return isinstance(error, PermissionError)
     return True
 
 
@@ -186,10 +196,12 @@ class FolderLock:
             self._stream = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the lock
         try:
             _lock(self._stream.fileno())
-        except OSError:
+        except OSError as error:
             self._stream.seek(0)
             holder = self._stream.read().strip() or "unknown"
             self._stream.close()
+            if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+                raise storage_error(error, self.path) from error
             raise StorageError(
                 f"is in use by another process (id {holder})", where=folder, remedy="wait for it or stop it"
             ) from None
@@ -226,7 +238,7 @@ def sync_folder(folder: Path) -> None:
 def human_bytes(size: float) -> str:
     """Return `size` in decimal units, e.g. "1.3 GB"."""
     for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if size < 1000 or unit == "TB":
+        if round(size, 1) < 1000 or unit == "TB":
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1000
     raise AssertionError
@@ -275,6 +287,7 @@ def _discard(path: Path) -> None:
 def _windows_lock(descriptor: int) -> None:
     import msvcrt
 
+    os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # one agreed byte, past the text that others may read
     msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
 

@@ -12,6 +12,9 @@ from alexnet.nets.catalog import find_network
 from alexnet.nets.summary import summarize
 
 
+_NAMED = 5
+
+
 def describe_pack(pack: Pack) -> dict[str, Any]:
     """Return what is in a pack: sizes, balance, quarantine, duplicates, statistics."""
     manifest = pack.manifest
@@ -36,8 +39,19 @@ def describe_pack(pack: Pack) -> dict[str, Any]:
         "eigenvalues": list(pack.statistics.eigenvalues),
         "notes": dict(manifest.notes),
         "quarantine": asdict(manifest.quarantine),
-        "duplicates": asdict(find_duplicates({name: pack.split(name).digests for name in pack.splits})),
+        "duplicates": _duplicates(pack),
     }
+
+
+def _duplicates(pack: Pack) -> list[dict[str, Any]]:
+    """Return how many pictures are there twice, within and between splits, with the first few named."""
+    found = find_duplicates({name: pack.split(name).digests for name in pack.splits}, limit=_NAMED)
+    rows = []
+    for (first, second), count in found.counts.items():
+        pairs = found.pairs[first, second].tolist()
+        names = [[pack.split(first).name(i), pack.split(second).name(j)] for i, j in pairs]
+        rows.append({"splits": [first, second], "count": count, "first_pairs": names})
+    return rows
 
 
 def describe_network(name: str, num_classes: int | None = None) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+# make demo   the whole path on rendered pictures, nothing to download (about 5 minutes)
+# make test   the tests
+# Needs Python >= 3.11 and make. TORCH chooses the build of torch, e.g. make demo TORCH=torch==2.13.0
+
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV ?= .venv
+SEED ?= 0
+
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test test-slow test-gpu lint clean
+
+demo: $(VENV)/.demo
+	$(BIN)/alexnet demo --seed $(SEED)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -m slow
+
+test-gpu: $(VENV)/.test
+	$(BIN)/python -m pytest -m gpu
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# torch first and by itself: what follows finds it and replaces nothing.
+$(VENV)/.torch:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade "pip>=25.1"
+	$(PIP) "$(TORCH)"
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.torch pyproject.toml
+	$(PIP) --editable ".[report]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.torch pyproject.toml
+	$(PIP) --editable ".[report,tensorboard,parquet,ilsvrc]" --group test
+	@touch $@
