@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from alexnet.core.keys import Key
 from alexnet.core.names import nearest
 from alexnet.nets.alexnet import ALEXNET, ALEXNET_145, caffe, config145, quick
 from alexnet.nets.cifar10 import CIFAR10_18PCT
+from alexnet.nets.edits import Edit, apply_edits
 from alexnet.nets.lenet import LENET5_MODERN
 from alexnet.nets.network import Network, initialize
 from alexnet.nets.rows import NetSpec, Table
@@ -54,6 +55,7 @@ def create_model(
     seed: int | None = None,
     *,
     init: str = "own",
+    edits: Sequence[Edit] = (),
     key: Key | None = None,
 ) -> Network:
     """Build a network with initial or stored weights.
@@ -64,6 +66,7 @@ def create_model(
         weights: A `.safetensors` file with this network's parameters.
         seed: Seed of the initial weights; None draws from torch's generator.
         init: `own` (as the definition says), or for AlexNet `paper`, `config145`, `caffe`, `quick`.
+        edits: Changes to the table of rows.
         key: Takes precedence over `seed`: runs pass the key of their initialization.
 
     Raises:
@@ -74,7 +77,11 @@ def create_model(
         raise UsageError(f"there is no initialization {init!r}", remedy=nearest(init, INITIALIZATIONS))
     if init in _OF_ALEXNET and not spec.name.startswith("alexnet"):
         raise UsageError(f"initialization {init!r} is AlexNet's", remedy='use init = "own"')
-    net = Network(spec, num_classes or spec.num_classes, INITIALIZATIONS[init](spec.table))
+    table = apply_edits(INITIALIZATIONS[init](spec.table), edits)
+    try:
+        net = Network(spec, num_classes or spec.num_classes, table)
+    except ValueError as error:
+        raise UsageError(str(error), where=spec.name) from None
     if weights is not None:
         load_weights(net, Path(weights))
         return net

@@ -16,6 +16,7 @@ from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.evaluate import evaluate
 from alexnet.evaluation.input import InputSpec
 from alexnet.nets.catalog import create_model, find_network
+from alexnet.nets.edits import apply_edits
 from alexnet.nets.network import Network, initialize
 from alexnet.nets.summary import summarize
 from alexnet.optim.groups import build_optimizer
@@ -86,7 +87,8 @@ def assemble(recipe: Recipe, pack: Pack, device: torch.device) -> Parts:
     check_fit(recipe, pack)
     key = Key.from_seed(recipe.seed)
     num_classes = len(pack.classes)
-    net = create_model(recipe.model.name, num_classes, init=recipe.model.init, key=key.derive("init"))
+    model = recipe.model
+    net = create_model(model.name, num_classes, init=model.init, edits=model.edits, key=key.derive("init"))
     net = _placed(net, recipe.train, device)
     learner = Learner(net, build_optimizer(net, recipe.optim), recipe.schedule, recipe.train, device, key)
     picture = describe_pictures(pack)
@@ -126,6 +128,7 @@ def check_fit(recipe: Recipe, pack: Pack) -> None:
             remedy=f"pack the source again with --size {max(crop, 32)} or more",
         )
     spec = find_network(recipe.model.name)
+    table = apply_edits(spec.table, recipe.model.edits)
     if channels != spec.input_shape[0]:
         raise RecipeError(
             f"{spec.name} reads {spec.input_shape[0]} channels, the pack has {channels}",
@@ -139,10 +142,10 @@ def check_fit(recipe: Recipe, pack: Pack) -> None:
             remedy=f"--set model.num_classes={len(pack.classes)}",
         )
     try:
-        trained = summarize(spec.table, (channels, crop, crop), len(pack.classes))
+        trained = summarize(table, (channels, crop, crop), len(pack.classes))
     except ValueError as error:
         raise RecipeError(str(error), where="view.crop") from None
-    built = summarize(spec.table, spec.input_shape, len(pack.classes))
+    built = summarize(table, spec.input_shape, len(pack.classes))
     if [row.parameters for row in trained] != [row.parameters for row in built]:
         raise RecipeError(
             f"{spec.name} reads {spec.input_shape[1]} x {spec.input_shape[2]} pixels, the views have {crop} x {crop}",

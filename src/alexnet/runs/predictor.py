@@ -9,12 +9,14 @@ from typing import Any
 import torch
 
 from alexnet.checkpoint.store import CONFIG, MODEL, CheckpointStore, read_json, read_tensors
+from alexnet.config.load import build
 from alexnet.core.errors import CheckpointError, UsageError
 from alexnet.core.files import verify_folder
 from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.input import InputSpec
 from alexnet.evaluation.predict import Prediction, predict
 from alexnet.nets.catalog import create_model
+from alexnet.runs.recipe import ModelConfig
 
 
 class Predictor:
@@ -65,7 +67,8 @@ def load(path: str | Path, checkpoint: str = "last", device: str | torch.device 
     verify_folder(folder)
     config = read_json(folder / CONFIG)
     try:
-        net = create_model(config["architecture"], config["num_classes"], seed=0)
+        edits = build(ModelConfig, {"edits": config["edits"]}).edits
+        net = create_model(config["architecture"], config["num_classes"], edits=edits, seed=0)
         classifier = ViewClassifier(
             net=net,
             input=InputSpec.from_json(config["input"]),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from alexnet.config.load import build, merge, parse_assignment, read_toml, to_table, to_toml
 from alexnet.core.errors import RecipeError
 from alexnet.core.names import nearest
+from alexnet.nets.edits import Change, Insert, Remove
 from alexnet.optim.config import OptimConfig
 from alexnet.optim.schedule import Constant, Cosine, Geometric, Plateau, Stages
 from alexnet.training.config import CheckpointConfig, TrainConfig
@@ -28,6 +29,8 @@ class ModelConfig:
     """Initial weights: `own` as the definition says; AlexNet also `paper`, `config145`, `caffe`, `quick`."""
     num_classes: int | None = None
     """Outputs; by default those of the data. Stated, it must equal them."""
+    edits: tuple[Remove | Change | Insert, ...] = ()
+    """Layers removed, changed or added, in order."""
 
 
 @dataclass(frozen=True, kw_only=True)

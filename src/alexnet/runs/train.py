@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from alexnet.checkpoint.store import MODEL, STATE, VELOCITY, read_json, read_tensors
+from alexnet.config.load import to_table
 from alexnet.core.errors import AlexNetError, CheckpointError
 from alexnet.core.files import FolderLock, human_bytes
 from alexnet.core.terminal import Progress, duration
@@ -163,6 +164,7 @@ def checkpoint_config(parts: Parts) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "architecture": parts.recipe.model.name.replace("-", "_").lower(),
+        "edits": to_table(parts.recipe.model.edits),
         "num_classes": len(parts.pack.classes),
         "classes": list(parts.pack.classes),
         "class_names": list(parts.pack.class_names),

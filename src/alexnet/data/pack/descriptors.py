@@ -1,0 +1,112 @@
+"""A bounded number of open files, read at any offset by any thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+
+from alexnet.core.errors import DataError
+from alexnet.data.pack.format import RESTORE
+
+MAX_OPEN = 64
+
+
+class OpenFile:
+    """A descriptor, the number of threads that use it now, and the lock of systems that must seek."""
+
+    def __init__(self, descriptor: int):
+        self.descriptor = descriptor
+        self.users = 0
+        self.seeking = threading.Lock()
+
+
+class Descriptors:
+    """Keeps the most recently used of a list of files open; the others are opened when they are read.
+
+    Args:
+        paths: The files; known by their position from here on.
+    """
+
+    def __init__(self, paths: list[Path]):
+        self._paths = paths
+        self._lock = threading.Lock()
+        self._open: OrderedDict[int, OpenFile] = OrderedDict()
+        self._finalizer = weakref.finalize(self, _close_all, self._open)
+
+    @contextlib.contextmanager
+    def use(self, number: int) -> Iterator[OpenFile]:
+        """Yield the open file `number`, which stays open for the length of the block.
+
+        Raises:
+            DataError: it is gone or cannot be opened.
+        """
+        with self._lock:
+            file = self._open.get(number)
+            if file is None:
+                file = self._open[number] = OpenFile(self._opened(self._paths[number]))
+            self._open.move_to_end(number)
+            file.users += 1
+        try:
+            yield file
+        finally:
+            with self._lock:
+                file.users -= 1
+                self._close_idle()
+
+    def close(self) -> None:
+        """Close all files; reading opens them again."""
+        with self._lock:
+            _close_all(self._open)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def _opened(self, path: Path) -> int:
+        try:
+            return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+        except OSError as error:
+            raise DataError(f"cannot be opened: {error.strerror}", where=path, remedy=RESTORE) from None
+
+    def _close_idle(self) -> None:
+        if (excess := len(self._open) - MAX_OPEN) > 0:
+            for number in [number for number, file in self._open.items() if not file.users][:excess]:
+                os.close(self._open.pop(number).descriptor)
+
+
+def read_into(file: OpenFile, buffer: memoryview, offset: int) -> int:
+    """Fill `buffer` from `offset` of the file; return the bytes read, fewer only at its end.
+
+    Raises:
+        OSError: the device failed.
+    """
+    done = 0
+    while done < len(buffer):
+        if (count := _read_some(file, buffer[done:], offset + done)) == 0:
+            break
+        done += count
+    return done
+
+
+def _read_at(file: OpenFile, buffer: memoryview, offset: int) -> int:
+    return os.preadv(file.descriptor, [buffer], offset)
+
+
+def _seek_and_read(file: OpenFile, buffer: memoryview, offset: int) -> int:
+    with file.seeking:
+        os.lseek(file.descriptor, offset, os.SEEK_SET)
+        data = os.read(file.descriptor, len(buffer))
+    buffer[: len(data)] = data
+    return len(data)
+
+
+_read_some = _read_at if hasattr(os, "preadv") else _seek_and_read
+
+
+def _close_all(files: OrderedDict[int, OpenFile]) -> None:
+    while files:
+        os.close(files.popitem()[1].descriptor)

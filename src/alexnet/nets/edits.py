@@ -1,0 +1,98 @@
+"""Changes that a recipe makes to a network's table: a layer removed, changed or added, for ablations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from alexnet.config.load import build, to_table
+from alexnet.core.errors import RecipeError
+from alexnet.core.names import nearest
+from alexnet.nets.rows import Activation, Conv, Dropout, Linear, Lrn, Pool, Row, SpatialNorm, Table
+from alexnet.nets.rows import change as change_row
+from alexnet.nets.rows import insert_after, without
+
+ROWS: dict[str, type] = {
+    "conv": Conv,
+    "linear": Linear,
+    "activation": Activation,
+    "lrn": Lrn,
+    "spatial_norm": SpatialNorm,
+    "pool": Pool,
+    "dropout": Dropout,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remove:
+    """Take a row out."""
+
+    kind: ClassVar[str] = "remove"
+    row: str
+    """Its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Change fields of a row."""
+
+    kind: ClassVar[str] = "change"
+    row: str
+    """Its name."""
+    fields: Mapping[str, int | float | str | bool] = field(default_factory=dict)
+    """New values by field name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Insert:
+    """Add a row."""
+
+    kind: ClassVar[str] = "insert"
+    after: str
+    """Name of the row before it."""
+    row: Mapping[str, int | float | str | bool]
+    """`kind` (conv, linear, activation, lrn, spatial_norm, pool, dropout), `name`, and the row's fields."""
+
+
+Edit = Remove | Change | Insert
+
+
+def apply_edits(table: Table, edits: Sequence[Edit]) -> Table:
+    """Return the table with the edits made in order.
+
+    Raises:
+        RecipeError: an edit names a row, a kind or a field that does not exist; gives the nearest.
+    """
+    for number, edit in enumerate(edits):
+        where = f"model.edits[{number}]"
+        names = [row.name for row in table]
+        anchor = edit.after if isinstance(edit, Insert) else edit.row
+        if anchor not in names:
+            raise RecipeError(f"there is no row {anchor!r}", where=where, remedy=nearest(anchor, names))
+        match edit:
+            case Remove():
+                table = without(table, edit.row)
+            case Change():
+                old = table[names.index(edit.row)]
+                new = build(type(old), {**to_table(dataclasses.asdict(old)), **edit.fields}, f"{where}.fields.")
+                table = change_row(table, edit.row, **{k: getattr(new, k) for k in edit.fields})
+            case Insert():
+                table = insert_after(table, edit.after, build_row(edit.row, f"{where}.row."))
+    return table
+
+
+def build_row(values: Mapping[str, Any], where: str) -> Row:
+    """Return a row from its `kind` and fields.
+
+    Raises:
+        RecipeError: unknown kind or field.
+    """
+    kind = str(values.get("kind"))
+    if kind not in ROWS:
+        raise RecipeError(f"{kind!r} is not a kind of row", where=f"{where}kind", remedy=nearest(kind, ROWS))
+    if kind in ("activation", "pool"):
+        # These rows have a field of the same name: the recipe spells it `function` and `how`.
+        values = {{"function": "kind", "how": "kind"}.get(k, k): v for k, v in values.items() if k != "kind"}
+    return build(ROWS[kind], values, where)
