@@ -37,11 +37,15 @@ def demo(
 
     from alexnet.demo.demo import pictures, run_demo
     from alexnet.runs.devices import choose_device
+    from alexnet.runs.folder import RunFolder
     from alexnet.runs.places import new_run_folder
 
     folder = output_dir or new_run_folder("demo")
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"The paper's network (60 million weights) on rendered pictures; everything goes to {folder}", file=sys.stderr)
+    RunFolder(folder).make()
+    print(
+        f"The paper's network (60 million weights) on rendered pictures; everything goes to {folder}",
+        file=sys.stderr,
+    )
     result = run_demo(folder, seed, choose_device(device))
     if json:
         print_json(asdict(result))

@@ -65,7 +65,9 @@ def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
     try:
         _check_verb(arguments)
-        result = make_app(arguments[0] if arguments else None)(arguments, exit_on_error=False, print_error=False)
+        result = make_app(arguments[0] if arguments else None)(
+            arguments, exit_on_error=False, print_error=False
+        )
         sys.stdout.flush()
     except CycloptsError as error:
         return _fail(UsageError(_usage_line(error), remedy="see `alexnet --help`"), arguments)

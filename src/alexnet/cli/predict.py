@@ -12,11 +12,15 @@ from cyclopts import Parameter
 
 from alexnet.cli.output import print_json
 from alexnet.core.errors import DataError, UsageError
+from alexnet.core.names import nearest
+
+
+_OPTIONS = ("--k", "--views", "--checkpoint", "--device", "--csv", "--json")
 
 
 def predict(
     run: Path,
-    *images: str,
+    *images: Annotated[str, Parameter(allow_leading_hyphen=True)],
     k: int = 5,
     views: int = 1,
     checkpoint: str = "last",
@@ -49,6 +53,8 @@ def predict(
         raise UsageError(
             "no pictures are given", remedy="alexnet predict RUN PICTURE...; - reads standard input"
         )
+    if unknown := [image for image in images if image.startswith("-") and image != "-"]:
+        raise UsageError(f"unknown option {unknown[0]!r}", remedy=nearest(unknown[0], _OPTIONS))
     if csv and json:
         raise UsageError("--csv and --json exclude each other")
     from alexnet.evaluation.predict import predict as predict_pictures

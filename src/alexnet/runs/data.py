@@ -54,9 +54,9 @@ def find_source(where: str | Path, options: SourceOptions) -> Source:
     if name in KNOWN and not path.exists():
         files = KNOWN[name].files
         path = downloads_folder() / name
-        path = path / files[0].name if len(files) == 1 else path
-        if not path.exists():
+        if not all((path / file.name).is_file() for file in files):
             raise UsageError(f"{name} has not been downloaded", remedy=f"run: alexnet download {name}")
+        path = path / files[0].name if len(files) == 1 else path
     return open_source(
         path, format=options.format, val_fraction=options.val_fraction, seed=options.seed, subset=options.subset
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from alexnet.checkpoint.store import CheckpointStore
 from alexnet.core.errors import CheckpointError, UsageError
-from alexnet.core.files import commit_bytes, commit_json, remove_leftovers
+from alexnet.core.files import commit_bytes, commit_json, remove_leftovers, storage_error
 
 
 class RunFolder:
@@ -39,6 +39,17 @@ class RunFolder:
     def metrics(self) -> Path:
         """The lines of metrics."""
         return self.path / "metrics.jsonl"
+
+    def make(self) -> None:
+        """Make the folder.
+
+        Raises:
+            StorageError: it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, self.path) from None
 
     def create(self, recipe_toml: str, record: dict[str, Any]) -> None:
         """Write the recipe and the record of a new run.

@@ -29,7 +29,11 @@ def portion(train_labels: np.ndarray, num_val: int, config: DataConfig, key: Key
     """
     count = len(train_labels)
     if config.holdout >= count:
-        raise RecipeError(f"holds out {config.holdout} of {count} training images", where="data.holdout")
+        raise RecipeError(
+            f"holds out {config.holdout} of {count} training images",
+            where="data.holdout",
+            remedy=f"--set data.holdout={count // 10}",
+        )
     order = key.derive("holdout").permutation(0, count)
     by_class = order[np.argsort(train_labels[order], kind="stable")]
     # Evenly spaced picks from a list sorted by class take from each class in proportion.

@@ -75,7 +75,7 @@ def start(recipe: Recipe, pack: Pack, output_dir: Path, device: torch.device) ->
         AlexNetError: one of its kinds, each with its exit code.
     """
     folder = RunFolder(output_dir)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.make()
     with FolderLock(folder.path):
         parts = assemble(recipe, pack, device)
         record = {
