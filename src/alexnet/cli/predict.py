@@ -14,7 +14,6 @@ from alexnet.cli.output import print_json
 from alexnet.core.errors import DataError, UsageError
 from alexnet.core.names import nearest
 
-
 _OPTIONS = ("--k", "--views", "--checkpoint", "--device", "--csv", "--json")
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from alexnet.cli.output import print_json
 from alexnet.core.allocator import keep_freed_memory
 from alexnet.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from alexnet.runs.recipe import Recipe
 
 SMOKE_STEPS, SMOKE_BATCH = 20, 8
 
@@ -95,8 +99,6 @@ def _start(
     from alexnet.runs.recipe import load_recipe
 
     recipe = load_recipe(name, changes)
-    if options["smoke"]:
-        recipe = load_recipe(name, [*changes, *_smoke_changes(recipe.data.holdout)])
     keep_freed_memory()
     from alexnet.runs import train as runs
     from alexnet.runs.data import SourceOptions, open_data
@@ -111,6 +113,8 @@ def _start(
         subset=recipe.model.num_classes != 1000,
     )
     pack = open_data(data, recipe.data, source)
+    if options["smoke"]:
+        recipe = _smoke(recipe, len(pack.split("train")))
     if options["dry_run"]:
         return _dry_run(recipe, pack, place, options["json"])
     return _report(runs.start(recipe, pack, output_dir or new_run_folder(recipe.name), place), options["json"])
@@ -165,12 +169,20 @@ def _report(result: Any, json: bool) -> int:
     return 0
 
 
-def _smoke_changes(holdout: int) -> list[str]:
-    return [
-        "train.epochs=1",
-        f"train.batch_size={SMOKE_BATCH}",
-        "train.log_every=5",
-        f"data.limit_train={SMOKE_STEPS * SMOKE_BATCH}",
-        "data.limit_val=16",
-        *([f"data.holdout={min(holdout, 16)}"] if holdout else []),
-    ]
+def _smoke(recipe: Recipe, images: int) -> Recipe:
+    """Return the recipe cut down to SMOKE_STEPS small steps, for any number of images and classes."""
+    holdout = min(recipe.data.holdout, 16, images // 4)
+    images = min(images - holdout, SMOKE_STEPS * SMOKE_BATCH)
+    steps = -(-images // SMOKE_BATCH)
+    return replace(
+        recipe,
+        model=replace(recipe.model, num_classes=None),
+        data=replace(recipe.data, holdout=holdout, limit_train=images, limit_val=16),
+        train=replace(
+            recipe.train,
+            epochs=-(-SMOKE_STEPS // steps),
+            batch_size=SMOKE_BATCH,
+            micro_batch_size=None,
+            log_every=5,
+        ),
+    )

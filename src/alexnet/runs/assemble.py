@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from alexnet.core.errors import DataError, RecipeError
 from alexnet.core.keys import Key
@@ -41,7 +40,7 @@ class Parts:
     portions: Portions
     classifier: ViewClassifier
 
-    def validate(self, net: nn.Module) -> Sequence[Validation]:
+    def validate(self, progress: Callable[[int, float], None]) -> Sequence[Validation]:
         """Evaluate the held-out images and, where the recipe watches it, the `val` split, on one view."""
         data = self.recipe.data
         found = []
@@ -57,6 +56,7 @@ class Parts:
                     indices,
                     num_views=1,
                     batch_size=_EVALUATION_BATCH,
+                    progress=progress,
                 )
                 found.append(
                     Validation(

@@ -11,7 +11,6 @@ from alexnet.data.pack.read import Pack
 from alexnet.nets.catalog import find_network
 from alexnet.nets.summary import summarize
 
-
 _NAMED = 5
 
 

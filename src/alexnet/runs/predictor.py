@@ -17,6 +17,7 @@ from alexnet.evaluation.input import InputSpec
 from alexnet.evaluation.predict import Prediction, predict
 from alexnet.nets.catalog import create_model
 from alexnet.runs.recipe import ModelConfig
+from alexnet.runs.train import RunResult
 
 
 class Predictor:
@@ -52,18 +53,20 @@ class Predictor:
         return list(predict([self.classifier], images if many else [images], k=k, num_views=views))
 
 
-def load(path: str | Path, checkpoint: str = "last", device: str | torch.device = "cpu") -> Predictor:
+def load(
+    run: str | Path | RunResult, checkpoint: str = "last", device: str | torch.device = "cpu"
+) -> Predictor:
     """Load a run, or one of its checkpoints, for prediction.
 
     Args:
-        path: Folder of a run, or of a checkpoint.
-        checkpoint: `last`, `best`, or a step, where `path` is a run.
+        run: Folder of a run or of a checkpoint, or what `fit` returned.
+        checkpoint: `last`, `best`, or a step, where `run` is a run.
         device: Where the network computes.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it is damaged.
     """
-    folder = find_checkpoint(Path(path), checkpoint)
+    folder = find_checkpoint(run.folder if isinstance(run, RunResult) else Path(run), checkpoint)
     verify_folder(folder)
     config = read_json(folder / CONFIG)
     try:

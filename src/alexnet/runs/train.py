@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from alexnet.runs.assemble import Parts, assemble
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.pictures import RunPictures
 from alexnet.runs.recipe import Recipe, load_recipe
-from alexnet.training.fit import fit
+from alexnet.training.fit import Validation, fit
 from alexnet.training.hooks.display import Display
 from alexnet.training.hooks.metrics_log import MetricsLog, read_metrics
 from alexnet.training.hooks.saver import Saver, StopRequest
@@ -87,7 +87,7 @@ def start(recipe: Recipe, pack: Pack, output_dir: Path, device: torch.device) ->
             "status": "started",
         }
         folder.create(recipe.to_toml(), record)
-        return _train(parts, folder, TrainState(), estimated=True)
+        return _train(parts, folder, TrainState(), [])
 
 
 def resume(path: Path, device: torch.device, open_pack: Callable[[Path], Pack]) -> RunResult:
@@ -101,19 +101,18 @@ def resume(path: Path, device: torch.device, open_pack: Callable[[Path], Pack]) 
     """
     folder = RunFolder(path)
     record = folder.read_record()
-    with FolderLock(folder.path), Progress("resuming") as terminal:
+    with FolderLock(folder.path):
         folder.clean()
         recipe = load_recipe(folder.recipe)
         pack = open_pack(Path(record["data"]))
         if pack.digest != record["pack_digest"]:
             raise CheckpointError("the pack is not the one this run began with", where=pack.path)
         parts = assemble(recipe, pack, device)
-        changed = environment.differences(record["environment"], environment.describe(device))
-        if changed:
-            terminal.say(f"bits may differ from an uninterrupted run: {', '.join(changed)}")
-        state = restore(parts, folder, terminal.say)
-    with FolderLock(folder.path):
-        return _train(parts, folder, state, estimated=False)
+        notes: list[str] = []
+        if changed := environment.differences(record["environment"], environment.describe(device)):
+            notes.append(f"bits may differ from an uninterrupted run: {', '.join(changed)}")
+        state = restore(parts, folder, notes.append)
+        return _train(parts, folder, state, [*notes, f"going on from step {state.step}"])
 
 
 def estimate(parts: Parts, folder: Path | None = None) -> Estimate:
@@ -175,12 +174,14 @@ def checkpoint_config(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _train(parts: Parts, folder: RunFolder, state: TrainState, *, estimated: bool) -> RunResult:
+def _train(parts: Parts, folder: RunFolder, state: TrainState, notes: Sequence[str]) -> RunResult:
     recipe = parts.recipe
     total = recipe.train.epochs * len(parts.portions.train)
     with ExitStack() as stack:
         bar = stack.enter_context(Progress("training", total=total, unit="images", done=state.images_seen))
-        if estimated:
+        for note in notes:
+            bar.say(note)
+        if state.step == 0:
             guess = estimate(parts)
             bar.say(f"{recipe.name}: {guess}, measured on its first steps")
             folder.update_record(estimate=asdict(guess))
@@ -191,15 +192,15 @@ def _train(parts: Parts, folder: RunFolder, state: TrainState, *, estimated: boo
         stack.callback(log.close)
         stall = StallWarning(len(parts.pack.classes), _stall_advice(recipe), bar.say)
         pictures = RunPictures(folder, parts, bar.say)
-        hooks = [
-            log,
-            Display(bar, recipe.optim.lr, lambda: pictures.draw(read_metrics(folder.metrics))),
-            stall,
-            Saver(save, recipe.checkpoint, stop, bar.say, f"alexnet train --resume {folder.path}"),
-        ]
+        saver = Saver(save, recipe.checkpoint, stop, bar.say, f"alexnet train --resume {folder.path}")
+        display = Display(bar, recipe.optim.lr, lambda: pictures.draw(read_metrics(folder.metrics)))
+
+        def validate() -> Sequence[Validation]:
+            return parts.validate(lambda done, error: saver.look(state))
+
         begin = time.perf_counter()
         try:
-            fit(parts.learner, parts.feed, state, hooks, parts.validate)
+            fit(parts.learner, parts.feed, state, [log, display, stall, saver], validate)
         except AlexNetError as error:
             folder.update_record(status=type(error).__name__, message=str(error))
             raise

@@ -75,7 +75,7 @@ def fit(
     feed: Feed,
     state: TrainState,
     hooks: Sequence[Hook],
-    validate: Callable[[nn.Module], Sequence[Validation]],
+    validate: Callable[[], Sequence[Validation]],
 ) -> None:
     """Train until the recipe's epochs or its schedule end, from wherever `state` stands.
 
@@ -92,7 +92,9 @@ def fit(
         if rates.finished:
             return
         _train_epoch(learner, feed, state, hooks, rates.color_noise)
-        validations = validate(learner.net)
+        start = time.perf_counter()
+        validations = validate()
+        state.seconds += time.perf_counter() - start
         selecting = next((v.top1_error for v in validations if v.selects), None)
         improved = state.end_epoch(selecting)
         for hook in hooks:

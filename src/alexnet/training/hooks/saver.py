@@ -70,8 +70,7 @@ class Saver:
 
     def after_step(self, state: TrainState, result: StepResult, rates: Rates, times: StepTimes) -> None:
         """Save when it is time; leave when asked to."""
-        if self.stop.signal:
-            self._leave(state)
+        self.look(state)
         minutes = (time.monotonic() - self._saved_at) / 60
         every = self.config.every_steps
         if minutes >= self.config.every_minutes or (every and state.step % every == 0):
@@ -81,8 +80,20 @@ class Saver:
         """Save at the recipe's epochs and whenever the best error fell."""
         if improved or state.epoch % self.config.every_epochs == 0:
             self._try(state)
+        self.look(state)
+
+    def look(self, state: TrainState) -> None:
+        """Leave if a signal asked for it; called inside long validations too.
+
+        Raises:
+            StoppedError: after the state has been saved.
+        """
         if self.stop.signal:
-            self._leave(state)
+            path = self.save(state)
+            raise StoppedError(
+                f"stopped by {self.stop.signal} at step {state.step}, saved as {path}",
+                remedy=f"go on with: {self.resume_command}",
+            )
 
     def _try(self, state: TrainState) -> None:
         try:
@@ -94,10 +105,3 @@ class Saver:
                 raise
             self.say(f"checkpoint not saved: {error}; training goes on, {_MISSES - self._misses} tries left")
         self._saved_at = time.monotonic()
-
-    def _leave(self, state: TrainState) -> None:
-        path = self.save(state)
-        raise StoppedError(
-            f"stopped by {self.stop.signal} at step {state.step}, saved as {path}",
-            remedy=f"go on with: {self.resume_command}",
-        )
