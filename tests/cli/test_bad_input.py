@@ -11,8 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
-from conftest import SMALL, Ending, draw_pictures
+from small_runs import SMALL, Ending, draw_pictures
 
 USAGE = [
     (["trian"], "did you mean 'train'"),

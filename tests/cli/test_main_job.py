@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from conftest import SMALL
+from small_runs import SMALL
 
 
 def test_a_run_leaves_all_that_is_promised(trained: Path) -> None:
