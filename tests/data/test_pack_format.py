@@ -6,6 +6,7 @@ import os
 import struct
 import tracemalloc
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -153,6 +154,28 @@ def test_overlapping_records_are_refused(shard):
     entries["offset"][1] = entries["offset"][0]
     shard.write_bytes(resealed(entries))
     with pytest.raises(DataError, match="overlap or leave a hole"):
+        read_shard_index(shard)
+
+
+def test_bytes_between_the_records_and_the_index_are_refused(shard):
+    start = HEADER.itemsize + PICTURES.nbytes
+    shard.write_bytes(SHARD[:start] + bytes(8) + resealed(offset=start + 8)[start:])
+    with pytest.raises(DataError, match="overlap or leave a hole"):
+        read_shard_index(shard)
+
+
+def test_a_header_of_another_shard_is_refused(shard):
+    shard.write_bytes(replace(HEAD, number=3).to_bytes() + SHARD[HEADER.itemsize :])
+    with pytest.raises(DataError, match="header and footer belong to different files"):
+        read_shard_index(shard)
+
+
+def test_an_empty_record_is_refused(shard):
+    with open(shard, "wb") as stream:
+        writer = ShardWriter(stream, replace(HEAD, encoding="jpeg"))
+        writer.add(b"", item=20, label=0, name="", digest=0)
+        writer.finish()
+    with pytest.raises(DataError, match="a record has a wrong length"):
         read_shard_index(shard)
 
 

@@ -26,7 +26,9 @@ CHANGES = {
     "checkpoint.every_steps": EVERY_STEPS,
 }
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="NO FORK: kills are tested where os.fork exists")
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="NO FORK: kills are tested where os.fork exists"
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,9 @@ def run_plan(plan: list[dict], folder: Path) -> list[dict]:
         child["log"] = str(folder / "log.txt")
     path = folder / "plan.json"
     path.write_text(json.dumps(plan))
-    done = subprocess.run([sys.executable, str(HARNESS), str(path)], capture_output=True, text=True, timeout=540)
+    done = subprocess.run(
+        [sys.executable, str(HARNESS), str(path)], capture_output=True, text=True, timeout=540
+    )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -70,12 +70,13 @@ def pack(  # noqa: PLR0913 - the command's options
     from alexnet.core.errors import UsageError
     from alexnet.data.pack.plan import PackSettings
     from alexnet.data.quarantine import QuarantineLimits
-    from alexnet.runs.data import SourceOptions, find_source, pack_to
+    from alexnet.data.sources.options import SourceOptions
+    from alexnet.runs.data import find_source, pack_to
 
     if size != "native" and not size.isdigit():
         raise UsageError(f"--size {size} is neither a number of pixels nor native")
-    options = SourceOptions(format=format, val_fraction=val_fraction, seed=seed, subset=subset)
-    found = find_source(source, options)
+    options = SourceOptions(val_fraction=val_fraction, seed=seed, subset=subset)
+    found = find_source(source, options, format)
     rotate = not found.info.kind.startswith("ilsvrc") if exif_rotate is None else exif_rotate
     settings = PackSettings(
         size=None if size == "native" else int(size),

@@ -100,19 +100,20 @@ def _start(
 
     recipe = load_recipe(name, changes)
     keep_freed_memory()
+    from alexnet.data.sources.options import SourceOptions
     from alexnet.runs import train as runs
-    from alexnet.runs.data import SourceOptions, open_data
+    from alexnet.runs.data import open_data
     from alexnet.runs.devices import choose_device
     from alexnet.runs.places import new_run_folder
 
     place = choose_device(device, recipe.train.threads)
     source = SourceOptions(
-        format=options["format"],
         val_fraction=recipe.data.val_fraction,
         seed=recipe.seed,
         subset=recipe.model.num_classes != 1000,
     )
-    pack = open_data(data, recipe.data, source)
+    classes = None if options["smoke"] else recipe.model.num_classes
+    pack = open_data(data, recipe.data, source, format=options["format"], num_classes=classes)
     if options["smoke"]:
         recipe = _smoke(recipe, len(pack.split("train")))
     if options["dry_run"]:

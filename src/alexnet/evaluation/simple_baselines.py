@@ -95,27 +95,27 @@ def _scores(train: np.ndarray, labels: np.ndarray, val: np.ndarray, num_classes:
     mean, std = train.mean(0), train.std(0)
     std[std == 0] = 1
     train, val = (train - mean) / std, (val - mean) / std
+    targets = np.eye(num_classes, dtype=np.float32)[labels]
     order = Key.from_seed(seed).derive("held out").permutation(0, len(train))
     held_out, kept = np.split(order, [max(1, int(len(order) * _HELD_OUT))])
-    candidates = _ridge(train[kept], labels[kept], train[held_out], num_classes, PENALTIES)
-    errors = [_error(scores, labels[held_out]) for scores in candidates]
-    best = PENALTIES[int(np.argmin(errors))]
-    return _ridge(train, labels, val, num_classes, (best,))[0]
+
+    def held_out_error(penalty: float) -> float:
+        return _error(_ridge(train[kept], targets[kept], train[held_out], penalty), labels[held_out])
+
+    return _ridge(train, targets, val, min(PENALTIES, key=held_out_error))
 
 
-def _ridge(
-    train: np.ndarray, labels: np.ndarray, val: np.ndarray, num_classes: int, penalties: tuple[float, ...]
-) -> list[np.ndarray]:
-    """Return (M, K) scores for each penalty; one decomposition serves all of them."""
-    targets = np.eye(num_classes, dtype=np.float32)[labels]
+def _ridge(train: np.ndarray, targets: np.ndarray, val: np.ndarray, penalty: float) -> np.ndarray:
+    """Return the scores of `val`; solves for images or for features, whichever are fewer."""
     prior = targets.mean(0)
-    left, singular, right = np.linalg.svd(train, full_matrices=False)
-    projected, answers = val @ right.T, left.T @ (targets - prior)
-    energy = singular**2
-    return [
-        prior + projected @ (answers * (singular / (energy + penalty * energy.sum()))[:, None])
-        for penalty in penalties
-    ]
+    strength = np.float32(penalty * np.square(train).sum())
+    if len(train) <= train.shape[1]:
+        gram = train @ train.T
+        gram[np.diag_indices_from(gram)] += strength
+        return prior + (val @ train.T) @ np.linalg.solve(gram, targets - prior)
+    gram = train.T @ train
+    gram[np.diag_indices_from(gram)] += strength
+    return prior + val @ np.linalg.solve(gram, train.T @ (targets - prior))
 
 
 def _error(scores: np.ndarray, labels: np.ndarray) -> float:

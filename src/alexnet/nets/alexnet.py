@@ -42,6 +42,13 @@ ALEXNET_TABLE: Table = (
 )
 
 
+def paper(table: Table) -> Table:
+    """Return initial weights as in the paper's section 5: standard deviation 0.01 in every layer."""
+    for row in weighted(table):
+        table = change(table, row.name, std=0.01)
+    return table
+
+
 def config145(table: Table) -> Table:
     """Return initial weights as in layers-145.cfg: standard deviation 0.03 in conv3, conv4 and conv5."""
     for name in ("conv3", "conv4", "conv5"):
@@ -62,7 +69,7 @@ def caffe(table: Table) -> Table:
     for row in weighted(table):
         if row.bias == 1:
             table = change(table, row.name, bias=0.1)
-    return change(change(table, "fc6", std=0.005), "fc7", std=0.005)
+    return change(change(paper(table), "fc6", std=0.005), "fc7", std=0.005)
 
 
 def _as_run_in_2012(table: Table) -> Table:

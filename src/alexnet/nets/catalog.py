@@ -10,7 +10,7 @@ import torch
 from alexnet.core.errors import UsageError
 from alexnet.core.keys import Key
 from alexnet.core.names import nearest
-from alexnet.nets.alexnet import ALEXNET, ALEXNET_145, caffe, config145, quick
+from alexnet.nets.alexnet import ALEXNET, ALEXNET_145, caffe, config145, paper, quick
 from alexnet.nets.cifar10 import CIFAR10_18PCT
 from alexnet.nets.edits import Edit, apply_edits
 from alexnet.nets.lenet import LENET5_MODERN
@@ -23,7 +23,7 @@ NETWORKS: dict[str, NetSpec] = {
 
 INITIALIZATIONS: dict[str, Callable[[Table], Table]] = {
     "own": lambda table: table,
-    "paper": lambda table: table,
+    "paper": paper,
     "config145": config145,
     "caffe": caffe,
     "quick": quick,
@@ -77,9 +77,12 @@ def create_model(
         raise UsageError(f"there is no initialization {init!r}", remedy=nearest(init, INITIALIZATIONS))
     if init in _OF_ALEXNET and not spec.name.startswith("alexnet"):
         raise UsageError(f"initialization {init!r} is AlexNet's", remedy='use init = "own"')
+    num_classes = spec.num_classes if num_classes is None else num_classes
+    if num_classes < 1:
+        raise UsageError(f"a network cannot tell {num_classes} classes apart", remedy="give at least 1")
     table = apply_edits(INITIALIZATIONS[init](spec.table), edits)
     try:
-        net = Network(spec, num_classes or spec.num_classes, table)
+        net = Network(spec, num_classes, table)
     except ValueError as error:
         raise UsageError(str(error), where=spec.name) from None
     if weights is not None:

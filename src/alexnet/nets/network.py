@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,8 @@ from alexnet.ops.spatial_norm import spatial_response_norm
 class Network(nn.Sequential):
     """The layers of a table in order, under their names: `conv1`, `relu1`, ..., `fc8`.
 
-    Input float (N, C, H, W), output logits (N, num_classes). Parameters are `conv1.weight` ... `fc8.bias`.
+    Input float (N, C, H, W), output logits (N, num_classes). Parameters are `conv1.weight` ... `fc8.bias`; they
+    hold no values until `initialize` or stored weights fill them.
     """
 
     def __init__(self, spec: NetSpec, num_classes: int, table: Table | None = None):
@@ -40,14 +42,14 @@ class Network(nn.Sequential):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return what the last layer reads, (N, num_features); dropout applies in training."""
-        for layer in self[:-1]:
+        for layer in islice(self, len(self) - 1):
             x = layer(x)
-        return x
+        return x.flatten(1)
 
     def reset_classifier(self, num_classes: int, key: Key | None = None) -> None:
         """Replace the last layer by a fresh one with `num_classes` outputs."""
         old = self.get_submodule(self.classifier_name)
-        new = nn.Linear(old.in_features, num_classes, device=old.weight.device, dtype=old.weight.dtype)
+        new = _FlatLinear(old.in_features, num_classes, device=old.weight.device, dtype=old.weight.dtype)
         setattr(self, self.classifier_name, new)
         self.num_classes = num_classes
         initialize(self, self.table[-1:], key)
@@ -59,6 +61,9 @@ class _Convolution(nn.Conv2d):
     def __init__(self, in_channels: int, row: Conv):
         super().__init__(in_channels, row.channels, row.kernel, row.stride, row.pad, groups=row.groups)
         self.pad_after = row.pad_after
+
+    def reset_parameters(self) -> None:
+        """Nothing: `initialize` draws them, and torch's global generator stays where it was."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.pad_after:
@@ -107,6 +112,9 @@ class _Activation(nn.Module):
 
 class _FlatLinear(nn.Linear):
     """Fully connected layer that reads maps (N, C, H, W) as vectors in C, H, W order."""
+
+    def reset_parameters(self) -> None:
+        """Nothing, as in `_Convolution`."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.flatten(1))

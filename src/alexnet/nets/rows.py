@@ -1,7 +1,7 @@
 """A network is a table of rows; a variant is an edit of another table.
 
-Rows are data: frozen, comparable, printable. `stack.py` turns them into modules, `summary.py` into shapes and
-counts, `initialize.py` into weights.
+Rows are data: frozen, comparable, printable. `network.py` turns them into modules and first weights,
+`summary.py` into shapes and counts.
 """
 
 from __future__ import annotations

@@ -74,6 +74,7 @@ def _convolved(row: Conv, side: int) -> int:
 def _pooled(row: Pool, side: int) -> int:
     steps = (side - row.size) / row.stride
     out = (math.ceil(steps) if row.ceil else math.floor(steps)) + 1
+    out = min(out, (side - 1) // row.stride + 1)  # every window begins inside the map
     if out < 1:
         raise ValueError(f"{row.name}: a {row.size} x {row.size} window does not fit into {side} pixels")
     return out

@@ -17,6 +17,9 @@ class LayerConfig:
     weight_decay: float | None = None
     """Decay of its weights."""
 
+    def __post_init__(self) -> None:
+        _refuse_negative(self, "lr", "bias_lr", "weight_decay")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
@@ -34,6 +37,11 @@ class OptimConfig:
     """Exceptions by layer name."""
 
     def __post_init__(self) -> None:
-        for name in ("lr", "momentum", "weight_decay"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
+        _refuse_negative(self, "lr", "bias_lr", "momentum", "weight_decay")
+
+
+def _refuse_negative(config: LayerConfig | OptimConfig, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not value >= 0:
+            raise ValueError(f"{name} must not be negative, not {value}")

@@ -19,6 +19,7 @@ from alexnet.nets.edits import apply_edits
 from alexnet.nets.network import Network, initialize
 from alexnet.nets.summary import summarize
 from alexnet.optim.groups import build_optimizer
+from alexnet.runs.data import require_classes
 from alexnet.runs.portions import Portions, portion
 from alexnet.runs.recipe import Recipe
 from alexnet.training.config import TrainConfig
@@ -135,12 +136,7 @@ def check_fit(recipe: Recipe, pack: Pack) -> None:
             where="model.name",
             remedy=f"--set data.channels={spec.input_shape[0]} when packing, or choose another network",
         )
-    if recipe.model.num_classes not in (None, len(pack.classes)):
-        raise RecipeError(
-            f"the recipe is for {recipe.model.num_classes} classes, the data has {len(pack.classes)}",
-            where="model.num_classes",
-            remedy=f"--set model.num_classes={len(pack.classes)}",
-        )
+    require_classes(recipe.model.num_classes, len(pack.classes))
     try:
         trained = summarize(table, (channels, crop, crop), len(pack.classes))
     except ValueError as error:

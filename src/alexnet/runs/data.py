@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from alexnet.core.cache import downloads_folder, packs_folder
-from alexnet.core.errors import DataError, UsageError
-from alexnet.core.files import human_bytes
+from alexnet.core.cache import cache_folder, downloads_folder, packs_folder
+from alexnet.core.errors import DataError, RecipeError, UsageError
+from alexnet.core.files import human_bytes, remove_leftovers
 from alexnet.core.terminal import Progress
 from alexnet.data.known import KNOWN
 from alexnet.data.pack.estimate import Estimate, estimate
@@ -19,27 +18,17 @@ from alexnet.data.pack.read import Pack
 from alexnet.data.pack.write import PackProgress, pack_source
 from alexnet.data.source import Source
 from alexnet.data.sources.detect import open_source
+from alexnet.data.sources.options import SourceOptions
 from alexnet.runs.recipe import DataConfig
 
 DEMO = "demo"
 
 
-@dataclass(frozen=True, kw_only=True)
-class SourceOptions:
-    """How a source is read."""
-
-    format: str | None = None
-    """Reader to use; recognized from the content by default."""
-    val_fraction: float = 0.1
-    """Part of a source without a `val` split that becomes one."""
-    seed: int = 0
-    """Of that split."""
-    subset: bool = False
-    """Accept an ILSVRC copy with fewer pictures than published."""
-
-
-def find_source(where: str | Path, options: SourceOptions) -> Source:
+def find_source(where: str | Path, options: SourceOptions, format: str | None = None) -> Source:
     """Open a source by path or known name.
+
+    Args:
+        format: Reader to use; recognized from the content by default.
 
     Raises:
         UsageError: a known name that has not been downloaded; says how.
@@ -57,8 +46,16 @@ def find_source(where: str | Path, options: SourceOptions) -> Source:
         if not all((path / file.name).is_file() for file in files):
             raise UsageError(f"{name} has not been downloaded", remedy=f"run: alexnet download {name}")
         path = path / files[0].name if len(files) == 1 else path
+    work_folder = cache_folder()
+    work_folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(work_folder)
     return open_source(
-        path, format=options.format, val_fraction=options.val_fraction, seed=options.seed, subset=options.subset
+        path,
+        format=format,
+        val_fraction=options.val_fraction,
+        seed=options.seed,
+        subset=options.subset,
+        work_folder=work_folder,
     )
 
 
@@ -75,19 +72,29 @@ def pack_settings(config: DataConfig, source: Source) -> PackSettings:
 
 
 def open_data(
-    where: str | Path, config: DataConfig, options: SourceOptions, *, workers: int | None = None
+    where: str | Path,
+    config: DataConfig,
+    options: SourceOptions,
+    *,
+    format: str | None = None,
+    num_classes: int | None = None,
+    workers: int | None = None,
 ) -> Pack:
     """Open a pack, or pack a source once into the cache and open that.
 
     Args:
         where: A pack, a source's path, a known dataset's name, or `demo`.
         config: How the recipe wants it.
+        options: How a source is read.
+        format: Reader to use; recognized from the content by default.
+        num_classes: Refuse any other number before packing begins.
         workers: Packing processes.
 
     Raises:
         DataError: it cannot be used.
+        RecipeError: it has another number of classes.
     """
-    if (Path(where) / "pack.json").is_file() and options.format is None:
+    if (Path(where) / "pack.json").is_file() and format is None:
         pack = Pack.open(Path(where))
         wanted = config.size
         if isinstance(wanted, int) and pack.shape[0] != wanted:
@@ -97,7 +104,8 @@ def open_data(
                 remedy=f"pack the source with --size {wanted}, or --set data.size={pack.shape[0]}",
             )
         return pack
-    source = find_source(where, options)
+    source = find_source(where, options, format)
+    require_classes(num_classes, len(source.info.classes))
     settings = pack_settings(config, source)
     plan = make_plan(source, settings)
     name = re.sub(r"[^\w.-]+", "-", Path(source.info.path).name) or source.info.kind
@@ -108,11 +116,29 @@ def open_data(
     return pack_to(source, out, settings, workers=workers)
 
 
+def require_classes(expected: int | None, found: int) -> None:
+    """Refuse data with another number of classes than a recipe states.
+
+    Raises:
+        RecipeError: gives both numbers.
+    """
+    if expected not in (None, found):
+        raise RecipeError(
+            f"the recipe is for {expected} classes, the data has {found}",
+            where="model.num_classes",
+            remedy=f"--set model.num_classes={found}",
+        )
+
+
 def pack_to(source: Source, out: Path, settings: PackSettings, *, workers: int | None = None) -> Pack:
     """Pack a source into a folder with progress, the cost said before."""
     cost = estimate(source, settings)
     with Progress("packing", total=cost.images, unit="images") as bar:
         bar.say(cost_line(cost, out))
+        if ignored := getattr(source, "ignored", {}):
+            bar.say(
+                "passed over: " + ", ".join(f"{count} {reason}" for reason, count in ignored.items() if count)
+            )
         done = 0
 
         def advance(state: PackProgress) -> None:

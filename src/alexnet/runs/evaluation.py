@@ -10,7 +10,8 @@ import torch
 from alexnet.core.errors import DataError, UsageError
 from alexnet.core.names import nearest
 from alexnet.data.pack.read import Pack, PackSplit
-from alexnet.runs.data import SourceOptions, open_data
+from alexnet.data.sources.options import SourceOptions
+from alexnet.runs.data import open_data
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.predictor import Predictor, load
 from alexnet.runs.recipe import DataConfig

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.core.allocator import keep_freed_memory
-from alexnet.runs.data import SourceOptions, open_data
+from alexnet.data.sources.options import SourceOptions
+from alexnet.runs.data import open_data
 from alexnet.runs.devices import choose_device
 from alexnet.runs.places import new_run_folder
 from alexnet.runs.recipe import Recipe, load_recipe
@@ -54,6 +55,6 @@ def fit(
     elif overrides:
         raise TypeError("overrides go with a recipe's name or path, not with a Recipe")
     options = SourceOptions(val_fraction=recipe.data.val_fraction, seed=recipe.seed)
-    pack = open_data(data, recipe.data, options, workers=1)
+    pack = open_data(data, recipe.data, options, num_classes=recipe.model.num_classes, workers=1)
     folder = Path(output_dir) if output_dir else new_run_folder(recipe.name)
     return start(recipe, pack, folder, choose_device(device, recipe.train.threads))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alexnet.core.errors import UsageError
 from alexnet.views.config import ColorNoise
 
 LIGHTING_EIGENVALUES = np.array([0.2175, 0.0188, 0.0045])
@@ -22,12 +23,21 @@ def color_directions(kind: ColorNoise, eigenvalues: np.ndarray, eigenvectors: np
         eigenvalues: (C,) of the training set's color covariance on the 0-255 scale.
         eigenvectors: (C, C), as columns.
 
+    Raises:
+        UsageError: `lighting` for pictures that are not in color.
+
     Source:
         Krizhevsky et al. 2012, section 4.1; convdata_jpeg.py of the 2012 source.
     """
     if kind == "off":
         return np.zeros_like(eigenvectors)
     if kind == "lighting":
+        if len(eigenvalues) != 3:
+            raise UsageError(
+                f"'lighting' is for pictures of 3 channels, not {len(eigenvalues)}",
+                where="view.color_noise",
+                remedy="choose off, paper or code2012",
+            )
         return LIGHTING_EIGENVECTORS * LIGHTING_EIGENVALUES * 255.0
     if kind == "paper":
         return eigenvectors * (eigenvalues / 255.0**2) * 255.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alexnet.core.errors import UsageError
 from alexnet.core.keys import Key
 from alexnet.views.color import color_directions, noise_divisor
 from alexnet.views.config import ViewConfig
@@ -29,6 +30,17 @@ class Picture:
     def mean_color(self) -> np.ndarray:
         """Mean of each channel, float32 (C,)."""
         return self.mean_image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+
+    def room(self, crop: int) -> tuple[int, int]:
+        """Return how many pixels a crop can move down and to the right.
+
+        Raises:
+            UsageError: the pictures are smaller than the crop.
+        """
+        height, width, _ = self.shape
+        if crop > min(height, width):
+            raise UsageError(f"a {crop}-pixel crop does not fit into {height} x {width} pictures")
+        return height - crop, width - crop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +75,18 @@ def draw_plan(
     Args:
         samples: int64 (N,), dataset indices.
         color_noise: False where the schedule has switched the noise off.
+
+    Raises:
+        UsageError: the crop or the color noise does not suit the pictures.
     """
-    height, width, channels = picture.shape
+    down, right = picture.room(config.crop)
+    channels = picture.shape[2]
     uniform = key.derive("geometry").uniform(epoch, samples, 8)
     count = len(samples)
     if config.random_crop:
-        top = np.floor(uniform[:, _TOP] * (height - config.crop + 1))
-        left = np.floor(uniform[:, _LEFT] * (width - config.crop + 1))
+        top, left = np.floor(uniform[:, _TOP] * (down + 1)), np.floor(uniform[:, _LEFT] * (right + 1))
     else:
-        top, left = np.full(count, (height - config.crop) // 2), np.full(count, (width - config.crop) // 2)
+        top, left = np.full(count, down // 2), np.full(count, right // 2)
     signed = 2.0 * uniform - 1.0
     brightness = 1.0 + config.brightness * signed[:, _BRIGHTNESS]
     contrast = 1.0 + config.contrast * signed[:, _CONTRAST]

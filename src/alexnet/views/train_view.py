@@ -18,14 +18,17 @@ def subtracted_mean(config: ViewConfig, picture: Picture) -> np.ndarray:
     """Return what a view subtracts, float32 (crop, crop, C).
 
     Source: the center crop of the mean image whatever the crop's place, as convdata_jpeg.py of the 2012 source.
+
+    Raises:
+        UsageError: the pictures are smaller than the crop.
     """
-    height, width, channels = picture.shape
-    shape = (config.crop, config.crop, channels)
+    down, right = picture.room(config.crop)
+    shape = (config.crop, config.crop, picture.shape[2])
     if config.mean == "none":
         return np.zeros(shape, np.float32)
     if config.mean == "channel":
         return np.broadcast_to(picture.mean_color, shape).copy()
-    top, left = (height - config.crop) // 2, (width - config.crop) // 2
+    top, left = down // 2, right // 2
     return np.ascontiguousarray(picture.mean_image[top : top + config.crop, left : left + config.crop])
 
 
@@ -33,7 +36,7 @@ def train_view(images: np.ndarray, plan: ViewPlan, mean: np.ndarray) -> Tensor:
     """Return the network's input for a batch of packed pictures.
 
     Args:
-        images: uint8 (N, H, W, C), contiguous.
+        images: uint8 (N, H, W, C).
         plan: The batch's draws.
         mean: float32 (h, w, C): what to subtract; its size is the crop's.
 
@@ -52,7 +55,7 @@ def train_view(images: np.ndarray, plan: ViewPlan, mean: np.ndarray) -> Tensor:
         torch.from_numpy(np.ascontiguousarray(a))
         for a in (plan.top, plan.left, plan.mirror, plan.gain, plan.shift, plan.scale, mean)
     ]
-    pixels = torch.from_numpy(images)
+    pixels = torch.from_numpy(np.ascontiguousarray(images))
     native.run("alexnet_train_view", count, pixels, height, width, channels, *parts, rows, columns, out)
     return out.permute(0, 3, 1, 2)
 

@@ -1,7 +1,5 @@
 """The part that is set aside where a source has no validation part."""
 
-import os
-
 import numpy as np
 import pytest
 from source_files import class_files, picture_names, write_files
@@ -9,8 +7,6 @@ from source_files import class_files, picture_names, write_files
 from alexnet.core.errors import UsageError
 from alexnet.data.sources.folder import open_folder
 from alexnet.data.sources.options import SourceOptions
-
-posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX file kinds and names")
 
 
 def test_the_part_set_aside_is_the_same_share_of_every_class(tmp_path):

@@ -1,6 +1,5 @@
 """A small copy of ILSVRC-2012 in the form in which the challenge distributed it, made of real photographs."""
 
-import io
 import pickle
 import tarfile
 
@@ -14,69 +13,22 @@ from alexnet.data.sources.detect import open_source
 from alexnet.data.sources.devkit import ILSVRC2010, ILSVRC2012
 from alexnet.data.sources.ilsvrc import open_ilsvrc2010, open_ilsvrc2012
 from alexnet.data.sources.options import SourceOptions
+from ilsvrc_files import devkit_files, meta_mat, photographs_of, write_ilsvrc2012
 
 scipy_io = pytest.importorskip("scipy.io", reason="the ilsvrc extra is not installed")
 SUBSET = SourceOptions(subset=True)
 
 
-def meta_mat(wnids: list[str], words: list[str], id_field: str) -> bytes:
-    """Return meta.mat for classes in id order, with one inner node after them."""
-    fields = [
-        id_field,
-        "WNID",
-        "words",
-        "gloss",
-        "num_children",
-        "children",
-        "wordnet_height",
-        "num_train_images",
-    ]
-    synsets = np.zeros((len(wnids) + 1, 1), [(name, object) for name in fields])
-    for i, (wnid, word) in enumerate([*zip(wnids, words, strict=True), ("n00001740", "entity")]):
-        inner = i == len(wnids)
-        synsets[i, 0] = (
-            i + 1,
-            wnid,
-            word,
-            "a gloss",
-            float(inner) * 2,
-            np.array([1.0, 2.0]) if inner else [],
-            0,
-            1,
-        )
-    stream = io.BytesIO()
-    scipy_io.savemat(stream, {"synsets": synsets})
-    return stream.getvalue()
-
-
-def devkit_files(wnids, words, truth: dict[str, str], id_field: str, top: str) -> dict[str, bytes]:
-    files = {f"{top}/readme.txt": b"read me", f"{top}/data/meta.mat": meta_mat(wnids, words, id_field)}
-    return files | {f"{top}/data/{name}": text.encode() for name, text in truth.items()}
-
-
 @pytest.fixture(scope="module")
 def photographs(test_data) -> dict[str, tuple[str, bytes]]:
     """WNID to name and bytes of one photograph of each of 100 classes."""
-    files = sorted((test_data / "imagenet-photos").glob("*.JPEG"))
-    return {f.name.split("_")[0]: (f.stem.split("_", 1)[1].replace("_", " "), f.read_bytes()) for f in files}
+    return photographs_of(test_data / "imagenet-photos")
 
 
 @pytest.fixture(scope="module")
 def mini(photographs, tmp_path_factory):
     """A folder with the three archives; ids and validation pictures are in scrambled orders."""
-    root = tmp_path_factory.mktemp("ilsvrc")
-    wnids = sorted(photographs)
-    by_id = [wnids[i * 37 % 100] for i in range(100)]
-    inner = {f"{w}.tar": tar_bytes({f"{w}_{i}.JPEG": photographs[w][1] for i in (7, 10)}) for w in by_id}
-    (root / "ILSVRC2012_img_train.tar").write_bytes(tar_bytes(inner))
-    order = [by_id[i * 61 % 100] for i in range(100)]
-    val = {f"ILSVRC2012_val_{i + 1:08d}.JPEG": photographs[wnid][1] for i, wnid in enumerate(order)}
-    (root / "ILSVRC2012_img_val.tar").write_bytes(tar_bytes(dict(reversed(val.items()))))
-    truth = {"ILSVRC2012_validation_ground_truth.txt": "".join(f"{by_id.index(w) + 1}\r\n" for w in order)}
-    words = [f"{photographs[w][0]}, another word" for w in by_id]
-    kit = devkit_files(by_id, words, truth, "ILSVRC2012_ID", "ILSVRC2012_devkit_t12")
-    (root / "ILSVRC2012_devkit_t12.tar.gz").write_bytes(tar_bytes(kit, mode="w:gz"))
-    return root
+    return write_ilsvrc2012(tmp_path_factory.mktemp("ilsvrc"), photographs)
 
 
 def test_labels_go_from_ids_over_wnids_to_sorted_indices(mini, photographs):

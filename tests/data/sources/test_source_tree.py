@@ -8,6 +8,7 @@ import pytest
 from source_files import class_files, picture_names, tar_bytes, write_files
 
 from alexnet.core.errors import DataError
+from alexnet.data.sources.detect import FORMATS, open_source
 from alexnet.data.sources.folder import open_folder
 from alexnet.data.sources.options import SourceOptions
 
@@ -64,6 +65,15 @@ def test_pipes_and_sockets_are_never_opened(tmp_path):
     os.mkfifo(picture)
     with pytest.raises(DataError, match="not a regular file"):
         source.splits["train"].read(0)
+
+
+@posix_only
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("format", [None, *FORMATS])
+def test_a_pipe_given_as_the_source_is_refused(tmp_path, format):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError):
+        open_source(tmp_path / "pipe", format=format)
 
 
 def test_a_folder_named_like_a_picture_is_a_folder(tmp_path):

@@ -6,20 +6,22 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from alexnet.data.rendering.draws import Draws
+from alexnet.data.rendering.light import Light, lit
 from alexnet.data.rendering.palette import muted, paint_of
 
 _REDUCTION = 2
 """Backgrounds are drawn this many times smaller: they are out of focus anyway."""
 
 
-def draw_background(draws: Draws, size: tuple[int, int]) -> Image.Image:
-    """Return a cluttered scene, slightly out of focus, of (width, height)."""
-    width, height = (-(-side // _REDUCTION) for side in size)
+def draw_background(draws: Draws, light: Light) -> Image.Image:
+    """Return a cluttered scene of the light's size, slightly out of focus."""
+    width, height = (-(-side // _REDUCTION) for side in light.size)
     pixels = _sweep(draws, height, width) + _clouds(draws, height, width)
     picture = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     _scatter(draws, picture)
-    blurred = picture.filter(ImageFilter.GaussianBlur(draws.between(0.4, 1.6)))
-    return blurred.resize(size, Image.Resampling.BILINEAR)
+    blurred = picture.filter(ImageFilter.GaussianBlur(draws.between(0.8, 2.0)))
+    whole = (0, 0, *light.size)
+    return lit(blurred, light.on(whole, (height, width))).resize(light.size, Image.Resampling.BILINEAR)
 
 
 def _sweep(draws: Draws, height: int, width: int) -> np.ndarray:

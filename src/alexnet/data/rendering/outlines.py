@@ -47,6 +47,13 @@ def stroke(start: tuple[float, float], end: tuple[float, float], width: float) -
     return np.array([first + side, last + side, last - side, first - side])
 
 
+def box_around(points: np.ndarray, margin: float) -> tuple[int, int, int, int]:
+    """Return the (left, top, right, bottom) around `points` and a margin, in whole pixels, with even sides."""
+    left, top = (int(low) for low in np.floor(points.min(0) - margin))
+    width, height = (int(side) for side in np.ceil((points.max(0) + margin - (left, top)) / 2) * 2)
+    return left, top, left + width, top + height
+
+
 def cover(outlines: Sequence[np.ndarray], box: tuple[int, int, int, int]) -> Image.Image:
     """Return how much of each pixel of `box` the outlines cover together, as a mask of 0-255.
 

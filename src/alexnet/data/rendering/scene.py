@@ -1,4 +1,4 @@
-"""One picture: a toy in a random pose and paint, in front of clutter, behind ribbons, in a light."""
+"""One picture: a toy in a random pose and paint, in front of clutter, behind sticks, in a light."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from PIL import Image, ImageChops, ImageFilter
 
 from alexnet.data.rendering.backgrounds import draw_background
 from alexnet.data.rendering.draws import Draws
-from alexnet.data.rendering.outlines import cover, stroke
+from alexnet.data.rendering.light import Light, lit
+from alexnet.data.rendering.outlines import box_around, cover, ellipse, stroke
 from alexnet.data.rendering.palette import contrasting, paint_of, vivid
 from alexnet.data.rendering.toys import Toy
 
@@ -21,10 +22,11 @@ def render(toy: Toy, draws: Draws) -> np.ndarray:
     """Return a picture of `toy`, uint8 (H, W, 3), of a random size and aspect ratio."""
     short = draws.whole(SHORTEST, LONGEST + 1)
     long = int(short * draws.between(1.0, 1.35))
-    picture = draw_background(draws, (long, short) if draws.chance(0.75) else (short, long))
-    _place(picture, toy, draws)
-    _lay_ribbons(picture, draws)
-    return _lit(picture, draws)
+    light = Light.drawn(draws, (long, short) if draws.chance(0.75) else (short, long))
+    picture = draw_background(draws, light)
+    _place(picture, toy, light, draws)
+    _drop_sticks(picture, draws)
+    return np.asarray(picture)
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,11 @@ class Pose:
         return inverse[0, 0] * x + inverse[0, 1] * y, inverse[1, 0] * x + inverse[1, 1] * y
 
 
-def _place(picture: Image.Image, toy: Toy, draws: Draws) -> None:
+def _place(picture: Image.Image, toy: Toy, light: Light, draws: Draws) -> None:
     """Paint `toy` onto `picture`, with a shadow and a rounded surface."""
     pose = Pose.drawn(draws, picture.size)
     parts = [[pose.to_pixels(outline) for outline in part] for part in (toy.behind, (toy.body,), toy.front)]
-    box = _box(np.concatenate([outline for part in parts for outline in part]), margin=pose.scale * 0.25)
+    box = box_around(np.concatenate([outline for part in parts for outline in part]), margin=pose.scale * 0.25)
     behind, body, front = (cover(part, box) for part in parts)
     figure = _figure(toy, pose, box, frequency=draws.between(0.88, 1.12))
     first, second = contrasting(draws)
@@ -82,21 +84,18 @@ def _place(picture: Image.Image, toy: Toy, draws: Draws) -> None:
     drop = int(pose.scale * 0.09)
     picture.paste((0, 0, 0), (box[0] + drop, box[1] + drop), shadow)
     relief = _relief(whole, body, pose.scale, angle=draws.between(-2.4, -0.7))
-    picture.paste(_multiplied(layer, relief[..., None]), box[:2], whole)
-
-
-def _box(points: np.ndarray, margin: float) -> tuple[int, int, int, int]:
-    """Return (left, top, right, bottom) around `points`, with even sides."""
-    left, top = (int(low) for low in np.floor(points.min(0) - margin))
-    width, height = (int(side) for side in np.ceil((points.max(0) + margin - (left, top)) / 2) * 2)
-    return left, top, left + width, top + height
+    picture.paste(lit(layer, light.on(box, relief.shape) * relief[..., None]), box[:2], whole)
+    for middle in toy.eyes:
+        for radius, paint in ((0.11, (250, 250, 250)), (0.06, (20, 20, 30))):
+            _paint(picture, pose.to_pixels(ellipse(*middle, radius)), paint)
 
 
 def _figure(toy: Toy, pose: Pose, box: tuple[int, int, int, int], frequency: float) -> Image.Image:
     """Return where the toy's pattern shows its second color; its field is computed at every other pixel."""
     x, y = pose.to_object(box, step=2)
     field = toy.texture(x - np.float32(toy.origin[0]), y - np.float32(toy.origin[1]), frequency)
-    fine = Image.fromarray(field).resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.BILINEAR)
+    near = field.clip(-2 / pose.scale, 2 / pose.scale)
+    fine = Image.fromarray(near).resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.BILINEAR)
     edge = np.asarray(fine) * np.float32(255 * pose.scale) + np.float32(128)
     return Image.fromarray(edge.clip(0, 255).astype(np.uint8))
 
@@ -110,29 +109,18 @@ def _relief(whole: Image.Image, body: Image.Image, scale: float, angle: float) -
     return (1 - slope * np.float32(1.4 / 255)).clip(0.55, 1.4)
 
 
-def _lay_ribbons(picture: Image.Image, draws: Draws) -> None:
-    """Lay up to two ribbons across `picture`, in front of the toy."""
+def _drop_sticks(picture: Image.Image, draws: Draws) -> None:
+    """Let up to two sticks lie across `picture`, in front of the toy."""
     for _ in range(draws.whole(0, 3)):
         start, end = draws.points(2, -0.2, 1.2) * picture.size
-        ribbon = stroke(tuple(start), tuple(end), min(picture.size) * draws.between(0.015, 0.045))
-        box = _box(ribbon.clip(0, picture.size), margin=1)
-        picture.paste(paint_of(vivid(draws)), box[:2], cover([ribbon], box))
+        width = min(picture.size) * draws.between(0.015, 0.045)
+        _paint(picture, stroke(tuple(start), tuple(end), width), paint_of(vivid(draws)))
 
 
-def _lit(picture: Image.Image, draws: Draws) -> np.ndarray:
-    """Return the pixels of `picture` under a ramp of slightly tinted light."""
-    across, down = draws.between(-0.25, 0.25), draws.between(-0.25, 0.25)
-    ramp = (
-        draws.between(0.9, 1.1)
-        + np.linspace(-across, across, picture.width, dtype=np.float32)[None]
-        + np.linspace(-down, down, picture.height, dtype=np.float32)[:, None]
-    )
-    tint = np.array([draws.between(0.94, 1.06) for _ in range(3)], np.float32)
-    return np.asarray(_multiplied(picture, ramp[..., None] * tint))
-
-
-def _multiplied(picture: Image.Image, factor: np.ndarray) -> Image.Image:
-    return Image.fromarray((np.asarray(picture) * factor).clip(0, 255).astype(np.uint8))
+def _paint(picture: Image.Image, outline: np.ndarray, paint: tuple[int, int, int]) -> None:
+    """Fill the part of an outline that is inside `picture`."""
+    box = box_around(outline.clip(0, picture.size), margin=1)
+    picture.paste(paint, box[:2], cover([outline], box))
 
 
 def _blurred(mask: Image.Image, radius: float) -> Image.Image:

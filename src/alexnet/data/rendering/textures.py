@@ -14,8 +14,10 @@ import numpy as np
 Texture = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 """(x, y, frequency) -> field; `frequency` near 1 makes the pattern finer (above) or coarser (below)."""
 
-_HALF_TURN = np.float32(np.pi)
 _HALF_ROOT_3 = np.float32(np.sqrt(3) / 2)
+_TIP = np.float32(0.44)
+_EDGE_X, _EDGE_Y = np.float32(np.sin(np.pi / 10)), np.float32(np.cos(np.pi / 10))
+"""The direction that a pentagram's edges face, seen from the tip next to them."""
 
 
 def stripes(x: np.ndarray, y: np.ndarray, frequency: float) -> np.ndarray:
@@ -29,7 +31,7 @@ def checks(x: np.ndarray, y: np.ndarray, frequency: float) -> np.ndarray:
     """A chess board."""
     step = np.float32(0.36 / frequency)
     across, down = _triangle(x / step), _triangle(y / step)
-    return step * np.where(across * down > 0, 1, -1) * np.minimum(abs(across), abs(down))
+    return step * np.sign(across * down) * np.minimum(abs(across), abs(down))
 
 
 def dots(x: np.ndarray, y: np.ndarray, frequency: float) -> np.ndarray:
@@ -49,19 +51,17 @@ def bricks(x: np.ndarray, y: np.ndarray, frequency: float) -> np.ndarray:
 
 
 def scales(x: np.ndarray, y: np.ndarray, frequency: float) -> np.ndarray:
-    """Overlapping round scales, each with a rim."""
-    step = np.float32(0.36 / frequency)
-    rim = np.full_like(x, -1)
-    covered = np.zeros(x.shape, bool)
+    """Round scales, each with a rim and laid over the next."""
+    step = np.float32(0.3 / frequency)
     column = np.floor(x / step)
-    for back in (1, 0, -1):
-        center_x = (column + back) * step
-        odd = np.mod(column + back, 2)
-        center_y = (np.round(y / step / 2 - odd / 2) + odd / 2) * step * 2
-        distance = np.hypot(x - center_x, y - center_y)
-        rim = np.where(covered, rim, step * np.float32(0.85) - distance)
-        covered |= distance < step
-    return rim
+    field = np.full_like(x, step)
+    for nearer in (-1, 0, 1):
+        across = x - (column + nearer) * step
+        down = _to_multiple(y - np.mod(column + nearer, 2) * step, step * 2)
+        distance = np.hypot(across, down)
+        rim = abs(distance - step * np.float32(0.88)) - step * np.float32(0.12)
+        field = np.where(distance < step, rim, np.minimum(field, distance - step))
+    return field
 
 
 def rings(x: np.ndarray, y: np.ndarray, frequency: float) -> np.ndarray:
@@ -80,7 +80,7 @@ def zigzag(x: np.ndarray, y: np.ndarray, frequency: float) -> np.ndarray:
     """Bands that go up and down."""
     waves = np.float32(1.9 * frequency * 2 * np.pi)
     fold = np.float32(0.42 / frequency)
-    return np.sin((y + fold * abs(_triangle(x / fold))) * waves) / waves
+    return np.sin((y + fold * abs(_triangle(x / fold))) * waves) / (waves * np.float32(np.sqrt(2)))
 
 
 def honeycomb(x: np.ndarray, y: np.ndarray, frequency: float) -> np.ndarray:
@@ -118,9 +118,10 @@ def stars(x: np.ndarray, y: np.ndarray, frequency: float) -> np.ndarray:
     row = np.round(y / step)
     across = x - (np.round(x / step - row / 2) + row / 2) * step
     down = y - row * step
-    angle = np.arctan2(across, -down)
-    fold = abs(np.mod(angle * np.float32(5 / (2 * np.pi)) + np.float32(0.5), 1) - np.float32(0.5)) * 2
-    return step * (np.float32(0.46) - np.float32(0.27) * fold) - np.hypot(across, down)
+    tenth = np.float32(np.pi / 5)
+    angle = abs(np.mod(np.arctan2(across, -down) + tenth, 2 * tenth) - tenth)
+    radius = np.hypot(across, down)
+    return step * _TIP * _EDGE_X - radius * (np.cos(angle) * _EDGE_X + np.sin(angle) * _EDGE_Y)
 
 
 def _triangle(value: np.ndarray) -> np.ndarray:

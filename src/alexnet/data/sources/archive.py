@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alexnet.core.errors import DataError
 from alexnet.data.sources.inflate import first_bytes, inflate
-from alexnet.data.sources.span import SpanFile
+from alexnet.data.sources.span import SpanFile, file_size
 from alexnet.data.sources.tar import BLOCK, is_tar_header, open_tar
 from alexnet.data.sources.tree import FolderTree, Tree
 from alexnet.data.sources.zip import ZipTree
@@ -16,7 +16,12 @@ _ZIP = (b"PK\3\4", b"PK\5\6")
 
 
 def archive_kind(path: Path) -> str | None:
-    """Return "tar", "tar.gz" or "zip" for a file that is one, or that is named like one; else None."""
+    """Return "tar", "tar.gz" or "zip" for a file that is one, or that is named like one; else None.
+
+    Raises:
+        DataError: it is not a regular file, or cannot be read.
+    """
+    file_size(path)
     try:
         with open(path, "rb") as stream:
             start = stream.read(BLOCK)

@@ -114,9 +114,7 @@ def cifar_source(tree: Tree, options: SourceOptions) -> PictureSource:
     present = [name for name in form.train if name in files]
     missing = [name for name in (*form.train, form.val) if name not in files]
     if missing and (form.val in missing or not options.subset):
-        raise DataError(
-            f"lacks {', '.join(missing)}", where=tree.path, remedy="complete it, or ask for a subset"
-        )
+        raise DataError(f"lacks {', '.join(missing)}", where=tree.path, remedy="complete it, or pass --subset")
     classes = _class_names(tree, form, files)
     splits = {
         "train": _split(tree, form, [files[name] for name in present]),

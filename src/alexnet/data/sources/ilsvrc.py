@@ -5,6 +5,7 @@ Not used: 2010's `patch_images.tar`, whose pictures replace a few that old decod
 
 from __future__ import annotations
 
+import os
 import re
 from array import array
 from collections import Counter
@@ -97,7 +98,7 @@ class _Reader:
             raise DataError(
                 f"lacks {missing} of the {len(self.index)} classes",
                 where=tree.path,
-                remedy="complete it, or ask for a subset",
+                remedy="complete it, or pass --subset",
             )
         return by_class(tree, np.array(picks, np.int64), np.array(labels, np.int32))
 
@@ -115,12 +116,9 @@ class _Reader:
 
     def source(self, splits: dict[str, Listing]) -> PictureSource:
         kept = np.unique(splits["train"].labels)
+        parts: dict[str, IdentifiedSplit] = dict(splits)
         if len(kept) < len(self.index):
-            parts: dict[str, IdentifiedSplit] = {
-                name: _among(listing, kept) for name, listing in splits.items()
-            }
-        else:
-            parts = dict(splits)
+            parts = {name: _among(listing, kept) for name, listing in splits.items()}
         info = SourceInfo(
             kind=self.edition.kind,
             path=str(self.path),
@@ -135,7 +133,7 @@ class _Reader:
                 raise DataError(
                     f"{split} has {len(listing)} pictures; the challenge has {self.edition.counts[split]}",
                     where=self.path,
-                    remedy="complete it, or ask for a subset",
+                    remedy="complete it, or pass --subset",
                 )
         truth = self.devkit.truth.get("val")
         for picture, label in self.edition.anchors.items() if truth is not None else ():
@@ -156,9 +154,8 @@ class _Reader:
                 f"has {len(picks)} pictures where {self.edition.truth[split]} has {len(truth)} lines",
                 where=tree.path,
             )
-        lines = [
-            int(re.sub(r".*_(\d{1,9})\.\w+$|.*", r"\1", tree.members.name(i), flags=re.S) or 0) for i in picks
-        ]
+        matches = [re.search(r"_(\d{1,9})\.\w+$", tree.members.name(i)) for i in picks]
+        lines = [int(match[1]) if match else 0 for match in matches]
         if not lines or min(lines) < 1 or max(lines) > len(truth):
             raise DataError("has pictures whose names do not end in their numbers", where=tree.path)
         return truth[np.array(lines) - 1]
@@ -188,9 +185,7 @@ class _Reader:
             return tar_of_tars(archive)
         for folder in (self.path / "train", archive.with_suffix("")):
             if folder.is_dir():
-                tars = sorted(
-                    p for p in folder.iterdir() if p.suffix == ".tar" and not is_hidden(p.name.encode())
-                )
+                tars = sorted(p for p in folder.glob("*.tar") if not is_hidden(os.fsencode(p.name)))
                 return folder_of_tars(folder, tars) if tars else FolderTree(folder)
         raise DataError(f"lacks {archive.name}, or a folder train/", where=self.path)
 
