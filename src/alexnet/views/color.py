@@ -1,4 +1,4 @@
-"""The three PCA color noises that go by one name (paper, section 4.1; `docs/paper-to-code.md`)."""
+"""The three PCA color noises that go by one name (paper, section 4.1)."""
 
 from __future__ import annotations
 
