@@ -92,3 +92,13 @@ def files(folder):
     return {
         p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()
     }
+
+
+def inodes(folder):
+    """Return {name: inode} of a pack's shards: another one means that the shard was written again."""
+    return {path.name: path.stat().st_ino for path in folder.glob("*.shard")}
+
+
+def interrupt(_=None):
+    """Do as Ctrl-C."""
+    raise KeyboardInterrupt

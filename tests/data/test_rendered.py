@@ -200,3 +200,5 @@ def test_light_falls_alike_on_a_picture_and_on_a_part_of_it():
     part = light.on((10, 5, 20, 15), (11, 11))
     np.testing.assert_allclose(part, whole[5:16, 10:21], rtol=1e-5)
     assert whole[0, 0, 0] == pytest.approx(1 - 0.2 + 0.1)
+    assert whole[0, 40, 0] == pytest.approx(1 + 0.2 + 0.1)
+    assert whole[20, 40, 1] == pytest.approx(0.9 * (1 + 0.2 - 0.1))

@@ -62,12 +62,17 @@ def test_sixteen_bit_scores_are_ranked_too():
         (15, 148, 0.0624, 0.1605),
         (0, 20, 0.0, 0.1611),
         (1, 29, 0.0061, 0.1718),
-        (29, 29, 0.8830, 1.0),
     ],
 )
 def test_intervals_are_newcombes(errors, count, low, high):
     """Newcombe 1998, "Two-sided confidence intervals for the single proportion", Table I, method 3."""
     assert wilson_interval(errors, count) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(("errors", "count"), [(0, 20), (81, 263), (29, 29)])
+def test_the_interval_of_successes_mirrors_that_of_errors(errors, count):
+    low, high = wilson_interval(errors, count)
+    assert wilson_interval(count - errors, count) == pytest.approx((1 - high, 1 - low))
 
 
 @given(st.integers(1, 60_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

@@ -130,9 +130,9 @@ def test_alexnet_maps_a_batch_to_a_thousand_logits(alexnet):
     with torch.inference_mode():
         logits = alexnet(x)
         features = alexnet.forward_features(x)
+        torch.testing.assert_close(alexnet.fc8(features), logits)
     assert logits.shape == (2, 1000) and features.shape == (2, 4096)
     assert torch.isfinite(logits).all() and logits.std() > 0
-        torch.testing.assert_close(alexnet.fc8(features), logits)
 
 
 @pytest.mark.parametrize("name", ["cifar10_18pct", "lenet5_modern"])

@@ -1,22 +1,16 @@
 """Schedules against the numbers of the paper, of the diaries of 2012 and of the closed formulas."""
 
 import math
+from importlib import resources
 
 import pytest
 
+from alexnet.config.load import build, read_toml
 from alexnet.optim.schedule import Constant, Cosine, Geometric, Plateau, Rates, Stage, Stages
 
-DIARY_145 = Stages(
-    stages=(
-        Stage(epoch=0, scale=1.0),
-        Stage(epoch=25, scale=0.1, bias_scale=0.1),
-        Stage(epoch=51, scale=0.01, bias_scale=0.1),
-        Stage(epoch=67, scale=0.01, bias_scale=0.1, layers={"conv1": 0.001}, color_noise=False),
-        Stage(epoch=72, scale=0.01, bias_scale=0.1, layers={"conv1": 0.0}, color_noise=False),
-        Stage(epoch=79, scale=0.001, bias_scale=0.1, layers={"conv1": 0.0}, color_noise=False),
-    )
-)
-"""Config 145 on ILSVRC-2012 as its diary has it: 0.01 to 1e-3 at epoch 25, 1e-4 at 51, conv1 1e-5 at 67, 0 at 72."""
+RECIPES = resources.files("alexnet") / "recipes"
+DIARY_145 = build(Stages, read_toml(RECIPES / "alexnet-145-ilsvrc2012.toml")["schedule"])
+"""Config 145 on ILSVRC-2012, as the packaged recipe states it."""
 
 EVERY = [Constant(), DIARY_145, Plateau(), Geometric(), Geometric(warmup_epochs=2), Cosine(), Cosine(warmup_epochs=3)]
 

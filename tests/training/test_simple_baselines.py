@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from alexnet.core.keys import Key
+from alexnet.evaluation import simple_baselines
 from alexnet.evaluation.simple_baselines import color_histogram, linear_on_pixels
 
 CLASSES, PER_CLASS, SIDE = 4, 30, 64
@@ -23,17 +24,17 @@ def labels() -> np.ndarray:
     return np.tile(np.arange(CLASSES), PER_CLASS)
 
 
-def planted_in_place(seed: int, channels: int = 3) -> np.ndarray:
+def planted_in_place(seed: int, channels: int = 3, signal: int = 12) -> np.ndarray:
     """Return noise with a brighter quarter, another one for each class."""
     images = noise(seed, channels)
     for image, label in zip(images, labels(), strict=True):
         row, column = divmod(int(label), 2)
-        image[row * HALF : (row + 1) * HALF, column * HALF : (column + 1) * HALF] += 12
+        image[row * HALF : (row + 1) * HALF, column * HALF : (column + 1) * HALF] += np.uint8(signal)
     return images
 
 
 def planted_in_color(seed: int) -> np.ndarray:
-    """Return pictures half dark and half light in each channel, in random places; a class pairs channels its way.
+    """Return pictures half dark and half light in each channel, randomly placed; a class pairs channels its way.
 
     The means of 2 x 2 such pixels are whole numbers: nothing of the class is left in how they are rounded.
     """
@@ -83,6 +84,17 @@ def test_more_pictures_than_features_are_solved_as_well():
     assert len(many) * 0.8 > 8**3
     error = color_histogram(many, many_labels, planted_in_color(8), labels(), num_classes=CLASSES, seed=0)
     assert error == 0
+
+
+def test_the_penalty_is_the_one_that_held_out_pictures_ask_for(monkeypatch):
+    train = np.concatenate([planted_in_place(seed, 1, signal=3) for seed in range(9)])
+    data = (train, np.tile(labels(), 9), planted_in_place(9, 1, signal=3), labels())
+    errors = {}
+    for penalties in ((1e-5,), (1e-3,), (1e-3, 1e-5), (1e-5, 1e-3)):
+        monkeypatch.setattr(simple_baselines, "PENALTIES", penalties)
+        errors[penalties] = linear_on_pixels(*data, num_classes=CLASSES, seed=0)
+    assert errors[1e-3,] < errors[1e-5,] - 0.1
+    assert errors[1e-3, 1e-5] == errors[1e-5, 1e-3] == errors[1e-3,]
 
 
 def test_validation_pictures_have_no_part_in_the_fit():

@@ -14,7 +14,14 @@ import torch
 from torch import Tensor
 
 from alexnet.core.errors import CheckpointError
-from alexnet.core.files import commit_folder, remove_leftovers, sync_folder, verify_folder
+from alexnet.core.files import (
+    TEMPORARY,
+    commit_folder,
+    remove_leftovers,
+    storage_error,
+    sync_folder,
+    verify_folder,
+)
 
 MODEL, VELOCITY, STATE, CONFIG = "model.safetensors", "velocity.safetensors", "state.json", "config.json"
 _FOLDER = re.compile(r"step-(\d{9})")
@@ -49,7 +56,10 @@ class CheckpointStore:
         path = self.path(step)
         if path.exists():
             return path
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, self.folder) from None
         size = sum(t.numel() * t.element_size() for part in (model, velocity) for t in part.values())
         with commit_folder(path, size) as temporary:
             (temporary / MODEL).write_bytes(save(_plain(model), {"format": "pt"}))
@@ -101,7 +111,7 @@ class CheckpointStore:
         for step in steps[:-keep]:
             if step != best:
                 path = self.path(step)
-                doomed = path.with_name(f".tmp-0-{path.name}")
+                doomed = path.with_name(f"{TEMPORARY}old-{path.name}")
                 os.rename(path, doomed)
                 shutil.rmtree(doomed, ignore_errors=True)
         sync_folder(self.folder)
@@ -141,12 +151,10 @@ def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> di
         raise CheckpointError(f"cannot be read ({error})", where=path) from None
     if expected is not None:
         for name in sorted(expected.keys() | tensors.keys()):
-            want, have = (tuple(t[name].shape) if name in t else None for t in (expected, tensors))
+            want = tuple(expected[name].shape) if name in expected else "nothing"
+            have = tuple(tensors[name].shape) if name in tensors else "missing"
             if want != have:
-                raise CheckpointError(
-                    f"holds another network: {name} is {have or 'missing'}, expected {want or 'nothing'}",
-                    where=path,
-                )
+                raise CheckpointError(f"holds another network: {name} is {have}, expected {want}", where=path)
     return tensors
 
 

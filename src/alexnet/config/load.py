@@ -47,7 +47,7 @@ def build(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:
     values = {}
     for name, value in table.items():
         key = f"{where}{name}"
-        if name == "kind" and "kind" not in fields:
+        if name == "kind" and value == getattr(kind, "kind", None):
             continue
         if name not in fields:
             raise RecipeError("unknown key", where=key, remedy=_suggestion(name, where, list(fields)))
@@ -168,7 +168,9 @@ def _scalar(value: Any) -> str:
 def _escaped(character: str) -> str:
     if character in '"\\':
         return "\\" + character
-    return character if character.isprintable() else f"\\u{ord(character):04x}"
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if character <= "\uffff" else f"\\U{ord(character):08x}"
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
@@ -176,7 +178,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin in (Union, types.UnionType):
         return _convert_union(arguments, value, where)
     if origin is Literal:
-        if value not in arguments:
+        if not any(type(value) is type(choice) and value == choice for choice in arguments):
             raise RecipeError(
                 f"{value!r} is not a choice", where=where, remedy=nearest(str(value), map(str, arguments))
             )
@@ -184,7 +186,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         if not isinstance(value, list):
             raise RecipeError(f"expected a list, found {value!r}", where=where)
-        return tuple(_convert(arguments[0], item, f"{where}[{i}].") for i, item in enumerate(value))
+        return tuple(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, int]):
         if not isinstance(value, Mapping):
             raise RecipeError(f"expected a table, found {value!r}", where=where)
@@ -203,10 +205,9 @@ def _convert_union(choices: tuple[Any, ...], value: Any, where: str) -> Any:
     kinds = {choice.kind: choice for choice in choices if dataclasses.is_dataclass(choice)}
     if kinds and isinstance(value, Mapping):
         kind = value.get("kind")
-        if kind not in kinds:
-            raise RecipeError(
-                f"{kind!r} is not a kind", where=f"{where}.kind", remedy=nearest(str(kind), kinds)
-            )
+        if not isinstance(kind, str) or kind not in kinds:
+            what = "is missing" if kind is None else f"{kind!r} is not a kind"
+            raise RecipeError(what, where=f"{where}.kind", remedy=nearest(str(kind), kinds))
         return build(kinds[kind], value, where + ".")
     for choice in choices:
         if not dataclasses.is_dataclass(choice):

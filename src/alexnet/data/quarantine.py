@@ -123,7 +123,7 @@ class Quarantine:
         raise DataError(
             f"{excess}; most frequent: {self._reasons()}",
             where=where,
-            remedy="mend or remove these pictures, or allow more, and run the same command again",
+            remedy="allow more and run the same command again, or mend the source and use a new folder",
         )
 
     def _reasons(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alexnet.core.errors import DivergedError
 from alexnet.metrics.topk import ranks, wilson_interval
 
 
@@ -90,6 +91,9 @@ def evaluate(
             not depend on what else is evaluated.
         progress: Called with the number of images done and the running top-1 error.
 
+    Raises:
+        DivergedError: a probability is not a number.
+
     Source:
         Averages of probabilities over views, then over networks: paper, section 4.1; layer.cu and avg-test.py.
     """
@@ -102,6 +106,8 @@ def evaluate(
         probabilities = sum(c.probabilities(pixels, num_views) for c in classifiers)[: len(part)] / len(
             classifiers
         )
+        if not torch.isfinite(probabilities).all():
+            raise DivergedError("the network's probabilities are not numbers", remedy="use an earlier checkpoint")
         labels = torch.from_numpy(images.labels[part].astype(np.int64))
         classes = probabilities.shape[1]
         if confusion is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from alexnet.core.errors import DataError
@@ -18,6 +19,7 @@ from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.input import InputSpec
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
+_PNG_MODES = frozenset(("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"))
 
 
 @dataclass(frozen=True)
@@ -69,17 +71,16 @@ def load_pixels(picture: Any, spec: InputSpec, name: str = "picture") -> np.ndar
     try:
         if isinstance(picture, str | Path):
             picture = Path(picture).read_bytes()
-        elif hasattr(picture, "convert"):
-            stream = io.BytesIO()
-            picture.convert("RGB").save(stream, "PNG")
-            picture = stream.getvalue()
+        elif isinstance(picture, Image.Image):
+            picture = _as_file(picture)
         if isinstance(picture, bytes | bytearray | memoryview):
             pixels = decode(bytes(picture), channels=spec.channels, exif_rotate=spec.exif_rotate).pixels
         else:
             pixels = _array_pixels(np.asarray(picture), spec.channels)
         return prepare(pixels, spec.size, spec.filter)
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", where=name, remedy="check the path") from None
+        remedy = "check the path" if error.strerror else None
+        raise DataError(f"cannot be read ({error.strerror or error})", where=name, remedy=remedy) from None
     except DataError as error:
         raise DataError(error.what, where=name, remedy=error.remedy) from None
 
@@ -132,6 +133,15 @@ def _best(name: str, probabilities: Tensor, classifier: ViewClassifier, k: int) 
     )
 
 
+def _as_file(picture: Image.Image) -> bytes:
+    """Return a PIL picture as PNG with its depth, alpha and camera orientation: `decode` has one rule for all."""
+    if picture.mode not in _PNG_MODES:
+        picture = picture.convert("RGB")
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", exif=picture.info.get("exif"))
+    return stream.getvalue()
+
+
 def _array_pixels(array: np.ndarray, channels: int) -> np.ndarray:
     if array.ndim == 2:
         array = array[:, :, None]
@@ -143,8 +153,6 @@ def _array_pixels(array: np.ndarray, channels: int) -> np.ndarray:
         return np.ascontiguousarray(array)
     if channels == 3:
         return np.repeat(array, 3, axis=2)
-    from PIL import Image
-
     return np.asarray(Image.fromarray(array).convert("L"))[:, :, None]
 
 

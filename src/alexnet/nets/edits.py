@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -76,7 +75,7 @@ def apply_edits(table: Table, edits: Sequence[Edit]) -> Table:
                 table = without(table, edit.row)
             case Change():
                 old = table[names.index(edit.row)]
-                new = build(type(old), {**to_table(dataclasses.asdict(old)), **edit.fields}, f"{where}.fields.")
+                new = build(type(old), {**to_table(old), **edit.fields}, f"{where}.fields.")
                 table = change_row(table, edit.row, **{k: getattr(new, k) for k in edit.fields})
             case Insert():
                 table = insert_after(table, edit.after, build_row(edit.row, f"{where}.row."))
@@ -92,7 +91,8 @@ def build_row(values: Mapping[str, Any], where: str) -> Row:
     kind = str(values.get("kind"))
     if kind not in ROWS:
         raise RecipeError(f"{kind!r} is not a kind of row", where=f"{where}kind", remedy=nearest(kind, ROWS))
+    values = {name: value for name, value in values.items() if name != "kind"}
     if kind in ("activation", "pool"):
         # These rows have a field of the same name: the recipe spells it `function` and `how`.
-        values = {{"function": "kind", "how": "kind"}.get(k, k): v for k, v in values.items() if k != "kind"}
+        values = {{"function": "kind", "how": "kind"}.get(name, name): value for name, value in values.items()}
     return build(ROWS[kind], values, where)

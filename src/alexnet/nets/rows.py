@@ -36,7 +36,7 @@ class Linear:
     """Fully connected layer; `units` None is the number of classes."""
 
     name: str
-    units: int | None
+    units: int | None = None
     std: float | None = 0.01
     bias: float = 0.0
 

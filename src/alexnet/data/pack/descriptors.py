@@ -70,7 +70,12 @@ class Descriptors:
         try:
             return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
         except OSError as error:
-            raise DataError(f"cannot be opened: {error.strerror}", where=path, remedy=RESTORE) from None
+            remedy = (
+                RESTORE
+                if isinstance(error, FileNotFoundError)
+                else "check the disk and the limit of open files"
+            )
+            raise DataError(f"cannot be opened: {error.strerror}", where=path, remedy=remedy) from None
 
     def _close_idle(self) -> None:
         if (excess := len(self._open) - MAX_OPEN) > 0:

@@ -11,6 +11,9 @@ from alexnet.data.decode import DecodeError, decode
 from alexnet.data.prepare import prepare
 from alexnet.data.source import Split
 
+UNREADABLE = "unreadable"
+"""Code of a failure of the source, not of the picture: it may be gone at the next attempt."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
@@ -44,7 +47,7 @@ def read_picture(split: Split, item: int, preparation: Preparation) -> Picture:
     try:
         stored = split.read(item)
     except OSError as error:
-        raise DecodeError(f"cannot be read: {error.strerror or error}", code="unreadable") from None
+        raise DecodeError(f"cannot be read: {error.strerror or error}", code=UNREADABLE) from None
     notes: tuple[str, ...] = ()
     if isinstance(stored, np.ndarray):
         pixels = _with_channels(stored, preparation.channels)
@@ -63,7 +66,7 @@ def require_shape(pixels: np.ndarray, shape: tuple[int, int, int]) -> None:
 
 def error_code(error: DataError) -> str:
     """Return the short name of a picture's failure."""
-    return getattr(error, "code", "unreadable")
+    return getattr(error, "code", UNREADABLE)
 
 
 def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

@@ -17,8 +17,8 @@ from alexnet.data.quarantine import QuarantineLimits
 from alexnet.data.source import Source
 from alexnet.data.strict_json import canonical_json
 
-MAX_ITEMS = 2**24
-"""Of one shard: the largest number whose sum of pixels fits 32 bits."""
+MAX_ITEMS = 2048
+"""Of one shard, so that small pictures too are shared out among processes. Sums of fewer than 2**24 fit 32 bits."""
 JPEG_RATIO = 4
 """Raw bytes of a picture per JPEG byte, assumed to fix the number of pictures of a shard."""
 SHAPE_TRIALS = 20
@@ -41,7 +41,7 @@ class PackSettings:
     """raw (fast, large) or jpeg (about a quarter of the bytes, decoded at each use)."""
     jpeg_quality: int = 95
     shard_bytes: int = 64 * 2**20
-    """About how large a shard becomes."""
+    """About how large a shard becomes; those of small pictures stay smaller, at 2048 pictures."""
     channels: int | None = None
     """3 for color, 1 for gray; None takes the source's own where it is known, else 3."""
     exif_rotate: bool = True

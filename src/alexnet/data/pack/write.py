@@ -9,12 +9,14 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from alexnet.core.errors import UsageError
+from alexnet.core.errors import StorageError, UsageError
 from alexnet.core.files import TEMPORARY, FolderLock, commit_bytes, reserve, storage_error
 from alexnet.data.pack.estimate import estimate_plan
 from alexnet.data.pack.manifest import MANIFEST, read_manifest
+from alexnet.data.pack.picture import UNREADABLE
 from alexnet.data.pack.plan import PackSettings, Plan, make_plan
 from alexnet.data.pack.pool import make_shards
+from alexnet.data.pack.shard import shard_name
 from alexnet.data.pack.shard_maker import STATISTICS_SPLIT, WORK, ShardMaker
 from alexnet.data.pack.totals import Totals
 from alexnet.data.quarantine import QUARANTINE
@@ -124,25 +126,31 @@ class _Packing:
 
     def run(self, workers: int, progress: Callable[[PackProgress], None]) -> None:
         """Make what is missing and commit the manifest."""
-        todo = [shard for shard in self.plan.shards() if not self._collect(*shard)]
+        todo = [shard for shard in self.plan.shards() if not self._keep(*shard)]
         self._reserve(todo)
         self._report(progress)
         with closing(make_shards(self.maker, todo, workers)) as finished:
             for shard in finished:
-                collected = self._collect(*shard)
-                assert collected, f"{shard} was committed and cannot be read back"
+                if (result := self.maker.result(*shard)) is None:
+                    raise StorageError(
+                        f"what was written of {shard_name(*shard)} cannot be read back", where=self.out
+                    )
+                self.totals.add(*shard, *result)
                 self._report(progress)
         self.totals.commit(self.out)
 
-    def _collect(self, split: str, number: int) -> bool:
-        """Add a shard to the totals if it is finished."""
+    def _keep(self, split: str, number: int) -> bool:
+        """Count in a shard that an earlier call finished, unless the source failed it then and may not now."""
         result = self.maker.result(split, number)
-        if result is not None:
-            self.totals.add(split, number, *result)
-        return result is not None
+        if result is None or any(row.code == UNREADABLE for row in result[0].quarantine):
+            return False
+        self.totals.add(split, number, *result)
+        return True
 
     def _reserve(self, todo: list[tuple[str, int]]) -> None:
         """Refuse to begin what the disk cannot hold: the missing shards and the sums kept until the end."""
+        if not todo:
+            return
         missing = sum(len(self.plan.items(*shard)) for shard in todo)
         cost = estimate_plan(self.source, self.plan, self.settings.jpeg_quality)
         height, width, channels = self.plan.shape

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
@@ -12,6 +10,7 @@ from alexnet.data.rendering.draws import Draws
 from alexnet.data.rendering.light import Light, lit
 from alexnet.data.rendering.outlines import box_around, cover, ellipse, stroke
 from alexnet.data.rendering.palette import contrasting, paint_of, vivid
+from alexnet.data.rendering.pose import Pose
 from alexnet.data.rendering.toys import Toy
 
 SHORTEST, LONGEST = 256, 352
@@ -29,43 +28,6 @@ def render(toy: Toy, draws: Draws) -> np.ndarray:
     return np.asarray(picture)
 
 
-@dataclass(frozen=True)
-class Pose:
-    """An affine map from object coordinates to pixels: pixel = matrix @ point + center."""
-
-    matrix: np.ndarray
-    center: np.ndarray
-
-    @classmethod
-    def drawn(cls, draws: Draws, size: tuple[int, int]) -> Pose:
-        """Return a pose that keeps the toy in a square in the middle of a picture of (width, height), nearly."""
-        short = min(size)
-        scale = short * draws.between(0.32, 0.43)
-        angle = np.deg2rad(draws.between(-20, 20))
-        stretch = draws.between(0.92, 1.08)
-        flip = -1 if draws.chance(0.5) else 1
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        shift = draws.points(1, -1, 1)[0] * (short / 2 - 0.95 * scale)
-        return cls(scale * turn @ np.diag([flip * stretch, 1 / stretch]), np.array(size) / 2 + shift)
-
-    @property
-    def scale(self) -> float:
-        """Pixels per object unit."""
-        return float(np.sqrt(abs(np.linalg.det(self.matrix))))
-
-    def to_pixels(self, points: np.ndarray) -> np.ndarray:
-        """Return object points (n, 2) in pixels."""
-        return points @ self.matrix.T + self.center
-
-    def to_object(self, box: tuple[int, int, int, int], step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the object's x and y at the middle of every `step` x `step` pixels of `box`, float32."""
-        inverse = np.linalg.inv(self.matrix).astype(np.float32)
-        left, top, right, bottom = box
-        x = np.arange(left, right, step, dtype=np.float32)[None] + np.float32(step / 2 - self.center[0])
-        y = np.arange(top, bottom, step, dtype=np.float32)[:, None] + np.float32(step / 2 - self.center[1])
-        return inverse[0, 0] * x + inverse[0, 1] * y, inverse[1, 0] * x + inverse[1, 1] * y
-
-
 def _place(picture: Image.Image, toy: Toy, light: Light, draws: Draws) -> None:
     """Paint `toy` onto `picture`, with a shadow and a rounded surface."""
     pose = Pose.drawn(draws, picture.size)
@@ -73,27 +35,37 @@ def _place(picture: Image.Image, toy: Toy, light: Light, draws: Draws) -> None:
     box = box_around(np.concatenate([outline for part in parts for outline in part]), margin=pose.scale * 0.25)
     behind, body, front = (cover(part, box) for part in parts)
     figure = _figure(toy, pose, box, frequency=draws.between(0.88, 1.12))
-    first, second = contrasting(draws)
-    plain, detail = contrasting(draws)
-    layer = Image.new("RGB", body.size, paint_of(plain))
-    layer.paste(paint_of(first), mask=body)
-    layer.paste(paint_of(second), mask=ImageChops.multiply(body, figure))
-    layer.paste(paint_of(detail), mask=front)
+    paint = _painted(body, figure, front, draws)
     whole = ImageChops.lighter(ImageChops.lighter(behind, body), front)
     shadow = _blurred(whole, pose.scale * 0.1).point(lambda value: value * 0.45)
     drop = int(pose.scale * 0.09)
     picture.paste((0, 0, 0), (box[0] + drop, box[1] + drop), shadow)
     relief = _relief(whole, body, pose.scale, angle=draws.between(-2.4, -0.7))
-    picture.paste(lit(layer, light.on(box, relief.shape) * relief[..., None]), box[:2], whole)
+    picture.paste(lit(paint, light.on(box, relief.shape) * relief[..., None]), box[:2], whole)
     for middle in toy.eyes:
-        for radius, paint in ((0.11, (250, 250, 250)), (0.06, (20, 20, 30))):
-            _paint(picture, pose.to_pixels(ellipse(*middle, radius)), paint)
+        for radius, color in ((0.11, (250, 250, 250)), (0.06, (20, 20, 30))):
+            _fill(picture, pose.to_pixels(ellipse(*middle, radius)), color)
+
+
+def _painted(body: Image.Image, figure: Image.Image, front: Image.Image, draws: Draws) -> Image.Image:
+    """Return the toy's colors: its pattern in one pair of paints, its plain parts in another."""
+    first, second = (paint_of(color) for color in contrasting(draws))
+    plain, detail = (paint_of(color) for color in contrasting(draws))
+    paint = Image.new("RGB", body.size, plain)
+    paint.paste(first, mask=body)
+    paint.paste(second, mask=ImageChops.multiply(body, figure))
+    paint.paste(detail, mask=front)
+    return paint
 
 
 def _figure(toy: Toy, pose: Pose, box: tuple[int, int, int, int], frequency: float) -> Image.Image:
-    """Return where the toy's pattern shows its second color; its field is computed at every other pixel."""
+    """Return where the toy's pattern shows its second color, as a mask.
+
+    The field is computed at every other pixel and interpolated, which keeps straight edges straight.
+    """
     x, y = pose.to_object(box, step=2)
     field = toy.texture(x - np.float32(toy.origin[0]), y - np.float32(toy.origin[1]), frequency)
+    # Where a pattern's field jumps, equal heights on both sides put the interpolated edge between them.
     near = field.clip(-2 / pose.scale, 2 / pose.scale)
     fine = Image.fromarray(near).resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.BILINEAR)
     edge = np.asarray(fine) * np.float32(255 * pose.scale) + np.float32(128)
@@ -114,13 +86,13 @@ def _drop_sticks(picture: Image.Image, draws: Draws) -> None:
     for _ in range(draws.whole(0, 3)):
         start, end = draws.points(2, -0.2, 1.2) * picture.size
         width = min(picture.size) * draws.between(0.015, 0.045)
-        _paint(picture, stroke(tuple(start), tuple(end), width), paint_of(vivid(draws)))
+        _fill(picture, stroke(tuple(start), tuple(end), width), paint_of(vivid(draws)))
 
 
-def _paint(picture: Image.Image, outline: np.ndarray, paint: tuple[int, int, int]) -> None:
+def _fill(picture: Image.Image, outline: np.ndarray, color: tuple[int, int, int]) -> None:
     """Fill the part of an outline that is inside `picture`."""
     box = box_around(outline.clip(0, picture.size), margin=1)
-    picture.paste(paint, box[:2], cover([outline], box))
+    picture.paste(color, box[:2], cover([outline], box))
 
 
 def _blurred(mask: Image.Image, radius: float) -> Image.Image:

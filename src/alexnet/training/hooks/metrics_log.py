@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -18,7 +20,8 @@ from alexnet.training.step import StepResult
 class MetricsLog:
     """Appends to a run's metrics.jsonl and cuts it back to where a resumed run stands.
 
-    A line that cannot be written never ends a run: it is counted and said once.
+    A line that cannot be written never ends a run: it is counted and said once. The file always ends with a
+    whole line, at `state.metrics_bytes`.
 
     Args:
         path: The file.
@@ -33,11 +36,13 @@ class MetricsLog:
         self.lost = 0
         self._seconds = self._images = 0.0
         try:
-            self._stream = open(path, "ab")  # noqa: SIM115 - open for the length of the run
+            self._stream = open(path, "ab", buffering=0)  # noqa: SIM115 - open for the length of the run
+            # A power cut can leave fewer lines than the checkpoint knows of.
+            state.metrics_bytes = path.read_bytes()[: state.metrics_bytes].rfind(b"\n") + 1
             self._stream.truncate(state.metrics_bytes)
+            self._board = _tensorboard(path.parent / "tensorboard", state.step)
         except OSError as error:
             raise storage_error(error, path) from None
-        self._board = _tensorboard(path.parent / "tensorboard", state.step)
 
     def after_step(self, state: TrainState, result: StepResult, rates: Rates, times: StepTimes) -> None:
         """Write a line every `log_every` steps."""
@@ -70,7 +75,8 @@ class MetricsLog:
             self.say(f"{self.lost} lines of metrics could not be written to {self.path}")
         self._stream.close()
         if self._board:
-            self._board.close()
+            with contextlib.suppress(OSError):
+                self._board.close()
 
     def _train_line(self, state: TrainState, scale: float | None) -> None:
         line: dict[str, Any] = {"kind": "train", "step": state.step, "epoch": state.position}
@@ -83,19 +89,29 @@ class MetricsLog:
         self._seconds = self._images = 0.0
 
     def _write(self, line: dict[str, Any], state: TrainState) -> None:
+        text = (json.dumps(line) + "\n").encode()
         try:
-            self._stream.write((json.dumps(line) + "\n").encode())
-            self._stream.flush()
+            if self._stream.write(text) < len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            state.metrics_bytes += len(text)
         except OSError as error:
             if not self.lost:
                 self.say(f"metrics: {storage_error(error, self.path)}; training goes on without them")
             self.lost += 1
-        state.metrics_bytes = os.fstat(self._stream.fileno()).st_size
+            with contextlib.suppress(OSError):
+                self._stream.truncate(state.metrics_bytes)
         if self._board:
-            tag = "train" if line["kind"] == "train" else line["split"]
+            self._plot(line)
+
+    def _plot(self, line: dict[str, Any]) -> None:
+        tag = "train" if line["kind"] == "train" else line["split"]
+        try:
             for name in ("loss", "top1_error", "top5_error", "lr", "images_per_second"):
                 if name in line:
                     self._board.add_scalar(f"{tag}/{name}", line[name], line["step"])
+        except OSError as error:
+            self.say(f"tensorboard: {storage_error(error, self.path.parent)}; training goes on without it")
+            self._board = None
 
 
 def tensorboard_installed() -> bool:
@@ -114,10 +130,10 @@ def _tensorboard(folder: Path, step: int) -> Any:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of a metrics.jsonl; a last line that was cut off is left out."""
+    """Return the lines of a metrics.jsonl; one that is damaged or was cut off is left out."""
     lines = []
     if path.is_file():
-        for text in path.read_text(encoding="utf-8").splitlines():
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 lines.append(json.loads(text))
             except ValueError:

@@ -103,5 +103,5 @@ class Saver:
             self._misses += 1
             if self._misses >= _MISSES:
                 raise
-            self.say(f"checkpoint not saved: {error}; training goes on, {_MISSES - self._misses} tries left")
+            self.say(f"checkpoint not saved: {error}; training goes on, {_MISSES} failures in a row end it")
         self._saved_at = time.monotonic()
