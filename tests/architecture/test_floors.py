@@ -29,7 +29,10 @@ def calls(path: Path) -> list[tuple[str, int]]:
     tree, aliases = parsed(path), {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            aliases |= {(a.asname or a.name.split(".")[0]): (a.name if a.asname else a.name.split(".")[0]) for a in node.names}
+            aliases |= {
+                (a.asname or a.name.split(".")[0]): (a.name if a.asname else a.name.split(".")[0])
+                for a in node.names
+            }
         elif isinstance(node, ast.ImportFrom) and not node.level:
             aliases |= {(a.asname or a.name): f"{node.module}.{a.name}" for a in node.names}
     found = []
@@ -52,7 +55,11 @@ def public(tree: ast.Module):
             yield node, node.name
             if isinstance(node, ast.ClassDef):
                 for item in node.body:
-                    if isinstance(item, FUNCTIONS) and not item.name.startswith("_") and item.name not in OF_TORCH:
+                    if (
+                        isinstance(item, FUNCTIONS)
+                        and not item.name.startswith("_")
+                        and item.name not in OF_TORCH
+                    ):
                         yield item, f"{node.name}.{item.name}"
 
 
@@ -73,7 +80,11 @@ def test_packing_starts_without_torch():
     for folder in ("core", "config", "data"):
         for path in (SOURCE / folder).rglob("*.py"):
             for node in parsed(path).body:
-                names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None) or ""]
+                names = (
+                    [a.name for a in node.names]
+                    if isinstance(node, ast.Import)
+                    else [getattr(node, "module", None) or ""]
+                )
                 assert not any(n.split(".")[0] == "torch" for n in names), name_of(path)
 
 
@@ -89,7 +100,9 @@ def test_functions_are_short_and_take_few_parameters(path):
         if isinstance(node, FUNCTIONS):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             assert not body or node.end_lineno - body[0].lineno + 1 <= MAX_FUNCTION, node.name
-            plain = [a for a in (*node.args.posonlyargs, *node.args.args) if a.arg not in ("self", "cls", "ctx")]
+            plain = [
+                a for a in (*node.args.posonlyargs, *node.args.args) if a.arg not in ("self", "cls", "ctx")
+            ]
             assert len(plain) <= MAX_PARAMETERS, node.name
 
 
@@ -104,7 +117,9 @@ def test_everything_public_says_what_it_is(path):
 def test_only_the_command_line_and_the_terminal_print():
     for path in MODULES:
         if not name_of(path).startswith("cli/") and name_of(path) != "core/terminal.py":
-            assert [line for name, line in calls(path) if name in ("print", "sys.stdout.write")] == [], name_of(path)
+            assert [line for name, line in calls(path) if name in ("print", "sys.stdout.write")] == [], name_of(
+                path
+            )
 
 
 def test_no_module_is_a_drawer():

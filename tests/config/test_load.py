@@ -124,7 +124,8 @@ def test_a_union_is_chosen_by_its_kind():
         ({"optim": {"learning-rate": 1}}, "optim.learning-rate: unknown key; did you mean 'optim.lr'?"),
         ({"num_epochs": 1}, "num_epochs: unknown key; did you mean 'epochs'?"),
         ({"optim": {"zzz": 1}}, "optim.zzz: unknown key; choose one of layers, lr"),
-        ({"optim": {"layers": {"conv1": {"lrr": 1}}}}, "optim.layers.conv1.lrr: unknown key; did you mean 'optim.layers.conv1.lr'?"),
+        ({"optim": {"layers": {"conv1": {"lrr": 1}}}},
+         "optim.layers.conv1.lrr: unknown key; did you mean 'optim.layers.conv1.lr'?"),
         ({"schedule": {"kind": "steps", "steps": [{"epoch": 0}, {"epochs": 1}]}},
          "schedule.steps[1].epochs: unknown key; did you mean 'schedule.steps[1].epoch'?"),
         ({"schedule": {"kind": ["flat"]}}, "schedule.kind: ['flat'] is not a kind"),
@@ -170,9 +171,11 @@ def test_wrong_types_are_named_with_their_value(table, line):
 
 
 def test_a_missing_key_is_named():
-    with pytest.raises(RecipeError, match="^name: is missing"):
+    with pytest.raises(RecipeError, match=r"^name: is missing"):
         build(Whole, {})
-    assert refusal({"schedule": {"kind": "steps", "steps": [{}]}}).startswith("schedule.steps[0].epoch: is missing")
+    assert refusal({"schedule": {"kind": "steps", "steps": [{}]}}).startswith(
+        "schedule.steps[0].epoch: is missing"
+    )
 
 
 def test_a_table_without_its_kind_is_answered_with_the_kinds():
@@ -196,7 +199,11 @@ def test_a_refused_value_is_answered_with_the_tables_name():
         ({"a": 5}, {"a": {"x": 1}}, {"a": {"x": 1}}),
         ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
         ({"s": {"kind": "flat", "x": 1}}, {"s": {"kind": "steps", "y": 2}}, {"s": {"kind": "steps", "y": 2}}),
-        ({"s": {"kind": "steps", "x": 1}}, {"s": {"kind": "steps", "y": 2}}, {"s": {"kind": "steps", "x": 1, "y": 2}}),
+        (
+            {"s": {"kind": "steps", "x": 1}},
+            {"s": {"kind": "steps", "y": 2}},
+            {"s": {"kind": "steps", "x": 1, "y": 2}},
+        ),
         ({"s": {"kind": "steps", "x": 1}}, {"s": {"x": 2}}, {"s": {"kind": "steps", "x": 2}}),
         ({"s": {"x": 1}}, {"s": {"kind": "steps"}}, {"s": {"kind": "steps"}}),
         ({}, {"a": {"b": 1}}, {"a": {"b": 1}}),
@@ -255,7 +262,7 @@ def test_a_file_is_read_as_utf8(tmp_path):
     [
         (b"lr = = 3\n", "is not valid TOML: Invalid value (at line 1, column 6)"),
         (b"a = 1\na = 2\n", "is not valid TOML: Cannot overwrite a value (at line 2"),
-        (b"name = \"\xff\xfe\"\n", "is not valid TOML"),
+        (b'name = "\xff\xfe"\n', "is not valid TOML"),
         (None, "cannot be read (No such file or directory)"),
     ],
 )

@@ -42,7 +42,10 @@ class Recipe:
 SCALAR_VALUES = st.characters(exclude_categories=["Cs"])
 TEXTS = st.one_of(
     st.text(SCALAR_VALUES, max_size=12),
-    st.text(st.sampled_from("\"'\\\n\r\t\0\x1f\x7f\x85\u2028\ufeff한글É \U0001f600\U000e0001\U0010ffff#=[]{}."), max_size=8),
+    st.text(
+        st.sampled_from("\"'\\\n\r\t\0\x1f\x7f\x85\u2028\ufeff한글É \U0001f600\U000e0001\U0010ffff#=[]{}."),
+        max_size=8,
+    ),
 )
 POSITIVE = st.floats(0, 1e300)
 RATES = st.one_of(POSITIVE, st.sampled_from([0.0, 1e-5, 5e-324, 1e16, 0.1 + 0.2, math.inf]))
@@ -50,7 +53,9 @@ OPTIONAL_RATES = st.none() | RATES
 SCALARS = st.one_of(st.integers(), st.floats(allow_nan=False), TEXTS, st.booleans())
 
 LAYERS = st.dictionaries(
-    TEXTS, st.builds(LayerConfig, lr=OPTIONAL_RATES, bias_lr=OPTIONAL_RATES, weight_decay=OPTIONAL_RATES), max_size=3
+    TEXTS,
+    st.builds(LayerConfig, lr=OPTIONAL_RATES, bias_lr=OPTIONAL_RATES, weight_decay=OPTIONAL_RATES),
+    max_size=3,
 )
 STAGE = st.builds(
     Stage,
@@ -60,7 +65,9 @@ STAGE = st.builds(
     layers=st.dictionaries(TEXTS, RATES, max_size=2),
     color_noise=st.booleans(),
 )
-FREE = st.builds(Free, texts=st.lists(TEXTS, max_size=3).map(tuple), table=st.dictionaries(TEXTS, SCALARS, max_size=3))
+FREE = st.builds(
+    Free, texts=st.lists(TEXTS, max_size=3).map(tuple), table=st.dictionaries(TEXTS, SCALARS, max_size=3)
+)
 SCHEDULES = st.one_of(
     st.just(Constant()),
     st.builds(Stages, stages=st.lists(STAGE, min_size=1, max_size=3).map(tuple)),
@@ -75,7 +82,9 @@ RECIPES = st.builds(
     seed=st.integers(-(2**70), 2**70),
     size=st.integers() | st.just("native"),
     edits=st.lists(FREE, max_size=3).map(tuple),
-    view=st.builds(ViewConfig, crop=st.integers(1, 500), scale=st.floats(allow_nan=False), mirror=st.booleans()),
+    view=st.builds(
+        ViewConfig, crop=st.integers(1, 500), scale=st.floats(allow_nan=False), mirror=st.booleans()
+    ),
     optim=st.builds(OptimConfig, lr=RATES, bias_lr=OPTIONAL_RATES, layers=LAYERS),
     schedule=SCHEDULES,
     train=st.builds(TrainConfig, micro_batch_size=st.none() | st.integers(1, 128)),
@@ -112,10 +121,23 @@ def test_any_text_survives_as_value_and_as_key(text):
 
 
 def test_the_text_is_plain_toml_that_a_person_can_edit():
-    recipe = Recipe(name="demo", seed=3, edits=(Free(texts=("a",)),), optim=OptimConfig(layers={"conv1": LayerConfig(lr=0.5)}))
+    recipe = Recipe(
+        name="demo",
+        seed=3,
+        edits=(Free(texts=("a",)),),
+        optim=OptimConfig(layers={"conv1": LayerConfig(lr=0.5)}),
+    )
     lines = to_toml(to_table(recipe)).splitlines()
     assert lines[:3] == ['name = "demo"', "seed = 3", "size = 256"]
-    for line in ("[[edits]]", 'kind = "free"', 'texts = ["a"]', "[optim]", "lr = 0.01", "[optim.layers.conv1]", "lr = 0.5"):
+    for line in (
+        "[[edits]]",
+        'kind = "free"',
+        'texts = ["a"]',
+        "[optim]",
+        "lr = 0.01",
+        "[optim.layers.conv1]",
+        "lr = 0.5",
+    ):
         assert line in lines
     assert 'kind = "constant"' in lines and "mirror = true" in lines
 

@@ -99,7 +99,9 @@ def test_pictures_do_not_influence_each_other():
     made = classifier()
     together = made.probabilities(IMAGES, 5)
     for i in range(5):
-        torch.testing.assert_close(made.probabilities(IMAGES[i : i + 1], 5)[0], together[i], rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(
+            made.probabilities(IMAGES[i : i + 1], 5)[0], together[i], rtol=1e-5, atol=1e-7
+        )
 
 
 def test_probabilities_carry_no_gradient():
@@ -130,15 +132,28 @@ def test_pictures_without_room_for_the_views_are_refused():
 @settings(max_examples=50, deadline=None)
 def test_the_description_goes_through_json_bit_for_bit(crop, channels, scale, seed, exif):
     mean = np.random.default_rng(seed).normal(100, 50, (crop, crop, channels)).astype(np.float32)
-    spec = InputSpec(size=9, crop=crop, channels=channels, filter="area", exif_rotate=exif, scale=scale, mean=mean)
+    spec = InputSpec(
+        size=9, crop=crop, channels=channels, filter="area", exif_rotate=exif, scale=scale, mean=mean
+    )
     again = InputSpec.from_json(json.loads(json.dumps(spec.to_json())))
     assert np.array_equal(again.mean, mean) and again.mean.dtype == np.float32 and again.mean.flags.writeable
-    assert {k: v for k, v in vars(again).items() if k != "mean"} == {k: v for k, v in vars(spec).items() if k != "mean"}
+    assert {k: v for k, v in vars(again).items() if k != "mean"} == {
+        k: v for k, v in vars(spec).items() if k != "mean"
+    }
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"mean": "AAAA"}, {"mean": "?"}, {"mean": 3}, {"crop": 9}, {"crop": "8"}, {"unknown": 1}, {"scale": None}, {"crop": None}],
+    [
+        {"mean": "AAAA"},
+        {"mean": "?"},
+        {"mean": 3},
+        {"crop": 9},
+        {"crop": "8"},
+        {"unknown": 1},
+        {"scale": None},
+        {"crop": None},
+    ],
 )
 def test_a_description_of_another_format_is_refused(change):
     values = {k: v for k, v in (INPUT.to_json() | change).items() if v is not None}

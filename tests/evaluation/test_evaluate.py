@@ -45,7 +45,11 @@ class TableClassifier:
 def cases(draw):
     classes, count = draw(st.integers(1, 9)), draw(st.integers(1, 40))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    scores = random.integers(0, 4, (count, classes)) + 0.25 if draw(st.booleans()) else random.random((count, classes))
+    scores = (
+        random.integers(0, 4, (count, classes)) + 0.25
+        if draw(st.booleans())
+        else random.random((count, classes))
+    )
     table = torch.from_numpy((scores / scores.sum(1, keepdims=True)).astype(np.float32))
     return table, random.integers(0, classes, count).astype(np.int32), draw(st.integers(1, 17))
 
@@ -55,7 +59,11 @@ def cases(draw):
 def test_counts_are_those_of_counting_by_hand(case):
     table, labels, batch_size = case
     got = evaluate(
-        [TableClassifier(table)], NumberedImages(labels), np.arange(len(labels)), num_views=1, batch_size=batch_size
+        [TableClassifier(table)],
+        NumberedImages(labels),
+        np.arange(len(labels)),
+        num_views=1,
+        batch_size=batch_size,
     )
     classes = table.shape[1]
     confusion, top5, loss = np.zeros((classes, classes), int), np.zeros(classes, int), 0.0
@@ -116,7 +124,9 @@ def test_only_the_given_images_count_in_any_order():
 
 def test_an_ensemble_averages_probabilities():
     (first, images), (second, _), (third, _) = example(seed=0), example(seed=1), example(seed=2)
-    together = evaluate([TableClassifier(t) for t in (first, second, third)], images, np.arange(23), num_views=1)
+    together = evaluate(
+        [TableClassifier(t) for t in (first, second, third)], images, np.arange(23), num_views=1
+    )
     mean = (first + second + third) / 3
     assert equal(together, evaluate([TableClassifier(mean)], images, np.arange(23), num_views=1))
     product = (first.log() + second.log() + third.log()).softmax(1)

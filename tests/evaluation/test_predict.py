@@ -57,7 +57,16 @@ def forms(image, path):
     """One picture as a path, text, bytes, a buffer, a PIL picture and an array."""
     data = encoded(image)
     path.write_bytes(data)
-    return [path, str(path), data, bytearray(data), memoryview(data), image, Image.open(io.BytesIO(data)), np.asarray(image)]
+    return [
+        path,
+        str(path),
+        data,
+        bytearray(data),
+        memoryview(data),
+        image,
+        Image.open(io.BytesIO(data)),
+        np.asarray(image),
+    ]
 
 
 def values(prediction):
@@ -77,7 +86,9 @@ MODES = {
     "gray with alpha": lambda: with_alpha("LA"),
     "alpha": lambda: with_alpha("RGBA"),
     "palette with a transparent color": lambda: transparent_palette(),
-    "sixteen bits": lambda: Image.fromarray((np.asarray(picture().convert("L")).astype(np.uint16) * 257) // 2 + 7),
+    "sixteen bits": lambda: Image.fromarray(
+        (np.asarray(picture().convert("L")).astype(np.uint16) * 257) // 2 + 7
+    ),
 }
 
 
@@ -218,14 +229,19 @@ def refusal(pictures):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    assert refusal([tmp_path / "cat.png"]) == f"{tmp_path / 'cat.png'}: cannot be read (No such file or directory); check the path"
+    assert (
+        refusal([tmp_path / "cat.png"])
+        == f"{tmp_path / 'cat.png'}: cannot be read (No such file or directory); check the path"
+    )
 
 
 def test_a_folder_is_no_picture(tmp_path):
     assert refusal([tmp_path]).startswith(f"{tmp_path}: cannot be read (Is a directory)")
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", encoded(picture())[:200], encoded(picture(), "JPEG")[:300]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no picture", encoded(picture())[:200], encoded(picture(), "JPEG")[:300]]
+)
 def test_bytes_that_are_no_picture_are_named(content, tmp_path):
     path = tmp_path / "broken.jpg"
     path.write_bytes(content)

@@ -98,7 +98,9 @@ def test_mistakes_are_answered_with_their_place(edit, line):
 
 
 def test_a_network_is_built_with_its_edits():
-    net = create_model("lenet5_modern", seed=0, edits=[Change(row="conv2", fields={"channels": 4}), Remove(row="pool2")])
+    net = create_model(
+        "lenet5_modern", seed=0, edits=[Change(row="conv2", fields={"channels": 4}), Remove(row="pool2")]
+    )
     assert net.conv2.out_channels == 4 and not hasattr(net, "pool2")
     assert net(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
     same = create_model("lenet5_modern", seed=0)

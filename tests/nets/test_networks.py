@@ -1,18 +1,18 @@
 """The networks: shapes and counts against published figures, and against what torch really computes."""
 
-import math
 from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_networks import small
 
 from alexnet.core.keys import Key
 from alexnet.nets.alexnet import ALEXNET, ALEXNET_145
 from alexnet.nets.catalog import NETWORKS
 from alexnet.nets.network import Network, initialize
-from alexnet.nets.rows import Activation, Conv, Linear, Lrn, NetSpec, Pool, change, weighted, without
+from alexnet.nets.rows import Activation, Linear, Lrn, NetSpec, Pool, change, without
 from alexnet.nets.summary import output_shape, summarize
 
 PUBLISHED = {
@@ -42,16 +42,6 @@ SHAPES = {
 }
 
 
-def small(spec, divisor):
-    """The same network with fewer maps and units: cheap to run, and made of the same parts."""
-    table = spec.table
-    for row in weighted(table):
-        field = "channels" if isinstance(row, Conv) else "units"
-        if getattr(row, field) is not None:
-            table = change(table, row.name, **{field: getattr(row, field) // divisor})
-    return replace(spec, table=table)
-
-
 @pytest.fixture(scope="module")
 def alexnet() -> Network:
     net = Network(ALEXNET, 1000)
@@ -76,7 +66,12 @@ def test_every_layer_of_alexnet_has_its_published_shape():
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("alexnet", 60_965_224), ("alexnet_145", 60_965_224), ("cifar10_18pct", 89_578), ("lenet5_modern", 61_706)],
+    [
+        ("alexnet", 60_965_224),
+        ("alexnet_145", 60_965_224),
+        ("cifar10_18pct", 89_578),
+        ("lenet5_modern", 61_706),
+    ],
 )
 def test_the_built_network_has_the_published_number_of_parameters(name, parameters):
     spec = NETWORKS[name]
@@ -146,22 +141,6 @@ def test_features_are_vectors_that_the_last_layer_reads(name):
         assert torch.equal(net.get_submodule(net.classifier_name)(features), net(x))
 
 
-def test_224_pixels_with_three_zeros_after_are_227_pixels():
-    """Ceiling division gives 55: window 54 begins at pixel 216 and reads up to 226, past the picture."""
-    table = ALEXNET.table[:1]
-    padded = Network(replace(ALEXNET, table=table), 0).double()
-    plain_table = change(table, "conv1", pad_after=0)
-    plain = Network(replace(ALEXNET, table=plain_table, input_shape=(3, 227, 227)), 0).double()
-    plain.load_state_dict(padded.state_dict())
-    x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    larger = torch.zeros(1, 3, 227, 227, dtype=torch.float64)
-    larger[:, :, :224, :224] = x
-    with torch.inference_mode():
-        assert padded(x).shape == (1, 96, 55, 55)
-        assert torch.equal(padded(x), plain(larger))
-        assert plain(x).shape == (1, 96, 54, 54)
-
-
 def test_cifar_pools_take_the_ceiling():
     rows = summarize(NETWORKS["cifar10_18pct"].table, (3, 32, 32), 10)
     assert [r.output_shape[1] for r in rows if isinstance(r.row, Pool)] == [16, 8, 4]
@@ -169,7 +148,11 @@ def test_cifar_pools_take_the_ceiling():
 
 def test_a_hanging_average_window_divides_by_the_pixels_it_covers():
     spec = NetSpec(
-        name="pool", table=(Pool("pool", 3, 2, "average", ceil=True),), input_shape=(1, 4, 4), num_classes=1, source=""
+        name="pool",
+        table=(Pool("pool", 3, 2, "average", ceil=True),),
+        input_shape=(1, 4, 4),
+        num_classes=1,
+        source="",
     )
     x = torch.arange(16.0).view(1, 1, 4, 4)
     expected = [[x[0, 0, r, c].mean() for c in (slice(0, 3), slice(2, 4))] for r in (slice(0, 3), slice(2, 4))]
@@ -188,9 +171,11 @@ def test_pooled_sizes_are_torchs(size, stride, side, ceil, kind):
     row = Pool("pool", size, stride, kind, ceil=ceil)
     spec = NetSpec(name="pool", table=(row,), input_shape=(1, side, side), num_classes=1, source="")
     try:
-        expected = tuple(Network(replace(spec, table=()), 1).append(_pool(row))(torch.ones(1, 1, side, side)).shape[1:])
+        expected = tuple(
+            Network(replace(spec, table=()), 1).append(_pool(row))(torch.ones(1, 1, side, side)).shape[1:]
+        )
     except RuntimeError:
-        with pytest.raises(ValueError, match="pool: a .* window does not fit"):
+        with pytest.raises(ValueError, match=r"pool: a .* window does not fit"):
             output_shape(row, (1, side, side), 1)
     else:
         assert output_shape(row, (1, side, side), 1) == expected
@@ -209,99 +194,6 @@ def test_a_kernel_that_does_not_fit_is_refused_by_name():
 def test_channels_that_do_not_split_are_refused_by_name():
     with pytest.raises(ValueError, match="conv2: 95 -> 256 channels do not split into 2"):
         summarize(change(ALEXNET.table, "conv1", channels=95), (3, 224, 224), 1000)
-
-
-# --- the two towers
-
-
-def two_towers(net: Network, x: torch.Tensor) -> torch.Tensor:
-    """The paper's Figure 2 as two machines: each holds its half, and talks at conv3 and the full layers only."""
-    import torch.nn.functional as F
-
-    def lrn(t, row):
-        return torch.nn.LocalResponseNorm(row.size, row.alpha * row.size, row.beta, row.k)(t)
-
-    def halves(layer):
-        return list(zip(layer.weight.chunk(2), layer.bias.chunk(2), strict=True))
-
-    rows = {row.name: row for row in net.table}
-    image = F.pad(x, (0, 3, 0, 3))
-    towers = [F.relu(F.conv2d(image, w, b, stride=4)) for w, b in halves(net.conv1)]
-    towers = [F.max_pool2d(lrn(t, rows["norm1"]), 3, 2) for t in towers]
-    towers = [F.relu(F.conv2d(t, w, b, padding=2)) for t, (w, b) in zip(towers, halves(net.conv2), strict=True)]
-    towers = [F.max_pool2d(lrn(t, rows["norm2"]), 3, 2) for t in towers]
-    both = torch.cat(towers, 1)
-    towers = [F.relu(F.conv2d(both, w, b, padding=1)) for w, b in halves(net.conv3)]
-    towers = [F.relu(F.conv2d(t, w, b, padding=1)) for t, (w, b) in zip(towers, halves(net.conv4), strict=True)]
-    towers = [F.relu(F.conv2d(t, w, b, padding=1)) for t, (w, b) in zip(towers, halves(net.conv5), strict=True)]
-    x = torch.cat([F.max_pool2d(t, 3, 2) for t in towers], 1).flatten(1)
-    for name in ("fc6", "fc7"):
-        layer = net.get_submodule(name)
-        x = 0.5 * F.relu(torch.cat([F.linear(x, w, b) for w, b in halves(layer)], 1))
-    return F.linear(x, net.fc8.weight, net.fc8.bias)
-
-
-def test_the_grouped_network_is_two_towers():
-    spec = replace(small(ALEXNET, 8), input_shape=(3, 96, 96))
-    for row in ("norm1", "norm2"):
-        spec = replace(spec, table=change(spec.table, row, alpha=1.0))
-    for row in weighted(spec.table):
-        spec = replace(spec, table=change(spec.table, row.name, std=0.1))
-    net = Network(spec, 10).double().eval()
-    initialize(net, net.table, Key.from_seed(2))
-    x = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    results = []
-    for function in (net, lambda t: two_towers(net, t)):
-        net.zero_grad()
-        logits = function(x)
-        torch.nn.functional.cross_entropy(logits, torch.tensor([3, 7])).backward()
-        results.append((logits.detach(), {n: p.grad.clone() for n, p in net.named_parameters()}))
-    torch.testing.assert_close(results[0][0], results[1][0], rtol=1e-10, atol=1e-12)
-    for name, gradient in results[0][1].items():
-        torch.testing.assert_close(gradient, results[1][1][name], rtol=1e-9, atol=1e-14)
-        assert gradient.abs().max() > 0
-
-
-# --- config 145
-
-
-def test_config_145_has_the_order_of_the_2012_source():
-    names = [row.name for row in ALEXNET_145.table]
-    assert names[:9] == [
-        "conv1", "norm1", "pool1", "relu1", "conv2", "relu2", "norm2", "spatial_norm2", "pool2",
-    ]  # fmt: skip
-    assert names[9:] == [row.name for row in ALEXNET.table[8:]]
-
-
-def test_config_145_normalizes_with_the_constants_of_the_2012_source():
-    rows = {row.name: row for row in ALEXNET_145.table}
-    for name in ("norm1", "norm2"):
-        row = rows[name]
-        assert (row.size, row.beta, row.k, row.groups) == (5, 0.75, 2.0, 2)
-        assert math.isclose(row.alpha, 2e-5)
-    spatial = rows["spatial_norm2"]
-    assert (spatial.size, spatial.beta, spatial.k) == (5, 0.75, 1.0)
-    assert math.isclose(spatial.alpha, 4e-5)
-
-
-def test_conv1_of_config_145_is_linear_before_its_normalizer():
-    spec = small(ALEXNET_145, 16)
-    net = Network(spec, 5).eval()
-    initialize(net, net.table, Key.from_seed(3))
-    x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        pooled = net.pool1(net.norm1(net.conv1(x)))
-        assert (net.norm1(net.conv1(x)) < 0).any()
-        assert torch.equal(net.relu1(pooled), pooled.clamp_min(0))
-
-
-def test_the_papers_table_normalizes_what_the_relu_left():
-    names = [row.name for row in ALEXNET.table]
-    assert names[:8] == ["conv1", "relu1", "norm1", "pool1", "conv2", "relu2", "norm2", "pool2"]
-    rows = {row.name: row for row in ALEXNET.table}
-    assert all((rows[n].size, rows[n].alpha, rows[n].k, rows[n].groups) == (5, 1e-4, 2.0, 2) for n in ("norm1", "norm2"))
-    assert [rows[n].rate for n in ("drop6", "drop7")] == [0.5, 0.5]
-    assert not rows["drop6"].inverted and not rows["drop7"].inverted
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ F32, BF16, F64 = 2.0**-24, 2.0**-8, 2.0**-53
 """Unit roundoff: the largest relative error of one rounding."""
 
 SIZES = [1, 3, 5, 9]
+CHANNELS_AND_TOWERS = [(1, 1), (2, 1), (2, 2), (5, 1), (47, 1), (96, 1), (96, 2), (256, 2), (6, 2)]
+BATCHES_AND_SIDES = [(1, 1, 1), (3, 7, 2), (1, 4, 5), (3, 1, 3), (1, 6, 7)]
 SHAPES = [
-    (channels, groups, batch, height, width)
-    for (channels, groups), (batch, height, width) in zip(
-        [(1, 1), (2, 1), (2, 2), (5, 1), (47, 1), (96, 1), (96, 2), (256, 2), (6, 2)],
-        itertools.cycle([(1, 1, 1), (3, 7, 2), (1, 4, 5), (3, 1, 3), (1, 6, 7)]),
-        strict=False,
+    ((batch, channels, height, width), towers)
+    for (channels, towers), (batch, height, width) in zip(
+        CHANNELS_AND_TOWERS, itertools.cycle(BATCHES_AND_SIDES), strict=False
     )
 ]
 
@@ -93,11 +93,10 @@ def test_the_reference_is_the_formula_of_the_paper(size, groups):
 
 @pytest.mark.parametrize("beta", [0.75, 0.5])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("channels", "groups", "batch", "height", "width"), SHAPES)
+@pytest.mark.parametrize(("shape", "groups"), SHAPES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_kernel_agrees_with_double_precision(channels, groups, batch, height, width, size, beta, dtype):
+def test_the_kernel_agrees_with_double_precision(shape, groups, size, beta, dtype):
     kernels_or_skip()
-    shape = (batch, channels, height, width)
     x, g = (activations(shape, seed=i, scale=s).to(dtype) for i, s in ((1, 20.0), (2, 1.0)))
     x, g = (t.contiguous(memory_format=torch.channels_last) for t in (x, g))
     rounding = BF16 if dtype == torch.bfloat16 else 0.0
@@ -106,15 +105,22 @@ def test_the_kernel_agrees_with_double_precision(channels, groups, batch, height
 
 @pytest.mark.parametrize("beta", [0.75, 0.5])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("channels", "groups", "batch", "height", "width"), SHAPES[::2])
+@pytest.mark.parametrize(("shape", "groups"), SHAPES[::2])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
-def test_the_torch_path_agrees_with_double_precision(
-    channels, groups, batch, height, width, size, beta, dtype, no_kernels
-):
-    shape = (batch, channels, height, width)
+def test_any_other_layout_and_type_agrees_with_double_precision(shape, groups, size, beta, dtype):
     x, g = (activations(shape, seed=i, scale=s).to(dtype) for i, s in ((3, 20.0), (4, 1.0)))
     rounding = BF16 if dtype == torch.bfloat16 else 0.0
     check_against_double(x, g, rounding=rounding, size=size, alpha=0.01, beta=beta, k=2.0, groups=groups)
+
+
+@pytest.mark.parametrize("beta", [0.75, 0.5])
+@pytest.mark.parametrize(("shape", "groups"), SHAPES[::2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_without_kernels_it_agrees_with_double_precision(shape, groups, beta, dtype, no_kernels):
+    x, g = (activations(shape, seed=i, scale=s).to(dtype) for i, s in ((5, 20.0), (6, 1.0)))
+    x = x.contiguous(memory_format=torch.channels_last)
+    rounding = BF16 if dtype == torch.bfloat16 else 0.0
+    check_against_double(x, g, rounding=rounding, size=5, alpha=0.01, beta=beta, k=2.0, groups=groups)
 
 
 def test_the_kernel_reads_a_gradient_of_any_layout():

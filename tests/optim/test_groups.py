@@ -46,7 +46,11 @@ def test_biases_may_have_a_rate_of_their_own(net):
 
 
 def test_a_layer_may_differ_in_each_number(net):
-    layers = {"conv1": LayerConfig(lr=0.1), "fc3": LayerConfig(bias_lr=0.2), "fc5": LayerConfig(weight_decay=1.0)}
+    layers = {
+        "conv1": LayerConfig(lr=0.1),
+        "fc3": LayerConfig(bias_lr=0.2),
+        "fc5": LayerConfig(weight_decay=1.0),
+    }
     found = groups(net, lr=0.01, bias_lr=0.02, weight_decay=0.004, layers=layers)
     plain = groups(net, lr=0.01, bias_lr=0.02, weight_decay=0.004)
     assert {n: v for n, v in found.items() if v != plain[n]} == {

@@ -2,6 +2,7 @@
 
 import math
 from importlib import resources
+from itertools import pairwise
 
 import pytest
 
@@ -12,7 +13,15 @@ RECIPES = resources.files("alexnet") / "recipes"
 DIARY_145 = build(Stages, read_toml(RECIPES / "alexnet-145-ilsvrc2012.toml")["schedule"])
 """Config 145 on ILSVRC-2012, as the packaged recipe states it."""
 
-EVERY = [Constant(), DIARY_145, Plateau(), Geometric(), Geometric(warmup_epochs=2), Cosine(), Cosine(warmup_epochs=3)]
+EVERY = [
+    Constant(),
+    DIARY_145,
+    Plateau(),
+    Geometric(),
+    Geometric(warmup_epochs=2),
+    Cosine(),
+    Cosine(warmup_epochs=3),
+]
 
 
 def scales(schedule, epochs, points):
@@ -177,7 +186,7 @@ def test_cosine_begins_after_the_warm_up():
 @pytest.mark.parametrize("schedule", [Cosine(), Cosine(warmup_epochs=1), Geometric()], ids=lambda s: s.kind)
 def test_rates_never_rise_after_the_warm_up(schedule):
     got = scales(schedule, 9, [1 + i / 100 for i in range(801)])
-    assert all(a >= b for a, b in zip(got, got[1:], strict=False))
+    assert all(a >= b for a, b in pairwise(got))
 
 
 def test_rates_are_values():

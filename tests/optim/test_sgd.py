@@ -13,7 +13,9 @@ from alexnet.optim.sgd import SGD
 
 def parameters(shapes=((4, 3), (5,)), dtype=torch.float64, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return [torch.nn.Parameter(torch.randn(s, generator=generator, dtype=torch.float64).to(dtype)) for s in shapes]
+    return [
+        torch.nn.Parameter(torch.randn(s, generator=generator, dtype=torch.float64).to(dtype)) for s in shapes
+    ]
 
 
 def set_gradients(params, step, seed=100):
@@ -43,7 +45,9 @@ def run(params, rates, make, **options):
 
 
 @given(
-    momentum=st.floats(0, 0.99), decay=st.floats(0, 0.1), rates=st.lists(st.floats(1e-4, 0.5), min_size=1, max_size=6)
+    momentum=st.floats(0, 0.99),
+    decay=st.floats(0, 0.1),
+    rates=st.lists(st.floats(1e-4, 0.5), min_size=1, max_size=6),
 )
 @settings(max_examples=50, deadline=None)
 def test_updates_are_the_papers_formula(momentum, decay, rates):
@@ -68,7 +72,10 @@ def test_single_precision_stays_within_its_rounding(compiled, channels_last, mon
     if not compiled:
         monkeypatch.setattr(native, "_library", lambda: None)
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
-    narrow = [torch.nn.Parameter(p.to(memory_format=memory_format)) for p in parameters(((6, 4, 3, 3),), torch.float32)]
+    narrow = [
+        torch.nn.Parameter(p.to(memory_format=memory_format))
+        for p in parameters(((6, 4, 3, 3),), torch.float32)
+    ]
     wide = [torch.nn.Parameter(p.detach().double()) for p in narrow]
     rates = [0.01] * 10 + [0.001] * 10
     for params in (narrow, wide):
@@ -97,7 +104,10 @@ def test_at_a_constant_rate_it_is_torchs(decay):
 
 def test_after_a_drop_it_is_torchs_with_the_buffer_scaled_by_the_old_rate_over_the_new():
     ours, exact, plain = parameters(), parameters(), parameters()
-    optimizers = [SGD(ours, lr=0.1), *(torch.optim.SGD(p, 0.1, 0.9, weight_decay=0.0005) for p in (exact, plain))]
+    optimizers = [
+        SGD(ours, lr=0.1),
+        *(torch.optim.SGD(p, 0.1, 0.9, weight_decay=0.0005) for p in (exact, plain)),
+    ]
     distance = []
     for step in range(40):
         lr = 0.1 if step < 20 else 0.01

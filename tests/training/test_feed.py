@@ -65,7 +65,9 @@ def test_threads_and_batches_ahead_change_no_bit(workers, prefetch):
 def test_an_epoch_can_be_entered_at_any_batch(start):
     whole = collected(tiny_run.feed(), epoch=2)
     rest = collected(tiny_run.feed(), epoch=2, start=start)
-    assert [torch.equal(a.inputs, b.inputs) for a, b in zip(rest, whole[start:], strict=True)] == [True] * (5 - start)
+    assert [torch.equal(a.inputs, b.inputs) for a, b in zip(rest, whole[start:], strict=True)] == [True] * (
+        5 - start
+    )
 
 
 def test_a_view_does_not_depend_on_the_batch_size():

@@ -91,7 +91,9 @@ def test_the_color_noise_ends_with_the_stage_that_ends_it():
 def test_a_schedule_that_is_finished_ends_the_run():
     stuck = Validation(loss=1.0, top1_error=0.5, top5_error=0.0, count=1, split="val", selects=True)
     schedule = Plateau(patience=1, max_drops=1)
-    _, state, recorder = tiny_run.train(config=tiny_run.plain(epochs=50), schedule=schedule, validate=lambda net: [stuck])
+    _, state, recorder = tiny_run.train(
+        config=tiny_run.plain(epochs=50), schedule=schedule, validate=lambda net: [stuck]
+    )
     assert state.epoch == 3 and state.errors == [0.5] * 3
     assert [r.scale for r in recorder.rates[::5]] == pytest.approx([1, 1, 0.1])
 
@@ -179,7 +181,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_what_to_do(poisoned):
 def test_a_rate_that_is_too_high_is_named():
     pictures = tiny_run.images()
     made = tiny_run.learner(lr=1e30, schedule=Constant())
-    with pytest.raises(DivergedError, match="the loss is (nan|inf)"):
+    with pytest.raises(DivergedError, match=r"the loss is (nan|inf)"):
         tiny_run.fit(made, tiny_run.feed(pictures=pictures), TrainState(), [], lambda: [])
 
 

@@ -1,6 +1,5 @@
 """Lines of metrics: what they say, how they are cut back, and what a full disk does to them."""
 
-import errno
 import json
 import subprocess
 import sys
@@ -8,17 +7,13 @@ import textwrap
 
 import pytest
 import tiny_run
+from metric_lines import VALIDATION, epoch, opened, step
 
 from alexnet.core.errors import StorageError
-from alexnet.optim.schedule import Rates
-from alexnet.training.fit import StepTimes, Validation
+from alexnet.training.fit import Validation
 from alexnet.training.hooks import metrics_log
-from alexnet.training.hooks.metrics_log import MetricsLog, read_metrics
+from alexnet.training.hooks.metrics_log import read_metrics
 from alexnet.training.state import TrainState
-from alexnet.training.step import StepResult
-
-TIMES = StepTimes(data=0.1, copy=0.1, compute=0.3)
-VALIDATION = Validation(loss=1.5, top1_error=0.25, top5_error=0.0, count=36, split="val", selects=True)
 
 
 @pytest.fixture(autouse=True)
@@ -29,20 +24,6 @@ def no_tensorboard(monkeypatch):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "metrics.jsonl"
-
-
-def opened(path, state, *, said=None, log_every=2):
-    return MetricsLog(path, state, log_every, 0.1, (said if said is not None else []).append)
-
-
-def step(log, state, loss=2.0, scale=0.5):
-    state.advance(StepResult(loss, 3, 1, 8))
-    log.after_step(state, StepResult(loss, 3, 1, 8), Rates(scale, 1.0), TIMES)
-
-
-def epoch(log, state, *found, improved=False):
-    state.end_epoch(None)
-    log.after_epoch(state, found, improved)
 
 
 def test_a_line_is_written_every_so_many_steps(path):
@@ -214,65 +195,6 @@ def test_a_full_disk_costs_lines_and_never_the_run(path, room, then, steps):
     assert path.read_bytes().count(b"\n") == len(steps)
 
 
-# --- TensorBoard
-
-
-class Board:
-    """TensorBoard's writer, whose disk may fill up."""
-
-    def __init__(self, room=1000):
-        self.room, self.events, self.closed = room, [], False
-
-    def add_scalar(self, tag, value, step):
-        if len(self.events) >= self.room:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        self.events.append((tag, value, step))
-
-    def close(self):
-        self.closed = True
-        self.add_scalar("last", 0, 0)
-
-
-def test_tensorboard_sees_what_the_file_holds(path, monkeypatch):
-    board, state = Board(), TrainState(batches_per_epoch=2)
-    monkeypatch.setattr(metrics_log, "_tensorboard", lambda folder, step: board)
-    log = opened(path, state)
-    for _ in range(2):
-        step(log, state)
-    epoch(log, state, VALIDATION)
-    log.close()
-    train, validation = read_metrics(path)
-    names = ("loss", "top1_error", "top5_error", "lr", "images_per_second")
-    assert board.events[:5] == [(f"train/{n}", train[n], 2) for n in names]
-    assert board.events[5:8] == [(f"val/{n}", validation[n], 2) for n in names[:3]]
-    assert board.closed
-
-
-def test_a_disk_too_full_for_tensorboard_costs_its_events_only(path, monkeypatch):
-    for room in (0, 7, 15):
-        board, state, said = Board(room), TrainState(batches_per_epoch=9), []
-        monkeypatch.setattr(metrics_log, "_tensorboard", lambda folder, step, board=board: board)
-        log = opened(path, state, said=said)
-        for _ in range(6):
-            step(log, state)
-        log.close()
-        assert len(read_metrics(path)) == 3 and log.lost == 0
-        assert [line.split(": ")[0] for line in said] == (["tensorboard"] if room < 15 else [])
-
-
-def test_tensorboard_writes_its_events(path, monkeypatch):
-    pytest.importorskip("tensorboard")
-    monkeypatch.undo()
-    state = TrainState(batches_per_epoch=2)
-    log = opened(path, state)
-    for _ in range(2):
-        step(log, state)
-    log.close()
-    (events,) = (path.parent / "tensorboard").iterdir()
-    content = events.read_bytes()
-    assert b"train/loss" in content and b"train/images_per_second" in content
-
-
 # --- reading
 
 
@@ -302,4 +224,4 @@ def test_the_loop_writes_its_metrics(path):
     ]  # fmt: skip
     weighted = sum(r.loss * r.count for r in recorder.results[:2]) / 16
     assert lines[0]["loss"] == pytest.approx(weighted)
-    assert [line["best"] for line in lines if line["kind"] == "validation"][0] is True
+    assert next(line["best"] for line in lines if line["kind"] == "validation") is True

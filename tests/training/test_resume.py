@@ -128,7 +128,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("step", [1, 4, 5, 8])
-def test_a_kill_costs_the_steps_since_the_last_checkpoint_and_nothing_else(step, uninterrupted, tmp_path, monkeypatch):
+def test_a_kill_costs_the_steps_since_the_last_checkpoint_and_nothing_else(
+    step, uninterrupted, tmp_path, monkeypatch
+):
     schedule, (expected, expected_state, expected_metrics) = uninterrupted
     original = Saver.after_step
 

@@ -50,7 +50,9 @@ def clock(monkeypatch):
 def saver(disk, stop=None, said=None, **config):
     config = {"every_minutes": 1e9, "every_epochs": 10**9} | config
     said = said if said is not None else []
-    return Saver(disk.save, CheckpointConfig(**config), stop or StopRequest(), said.append, "alexnet train --resume RUN")
+    return Saver(
+        disk.save, CheckpointConfig(**config), stop or StopRequest(), said.append, "alexnet train --resume RUN"
+    )
 
 
 def after_steps(hook, count, state=None):
@@ -81,7 +83,14 @@ def test_steps_are_counted_from_the_start_of_the_run():
 def test_minutes_are_counted_from_the_last_save(clock):
     disk = Disk()
     hook, state = saver(disk, every_minutes=10, every_steps=4), TrainState(step=100)
-    for minutes, expected in [(9.9, []), (10.1, [102]), (15, [102]), (15.5, [102, 104]), (20.2, [102, 104]), (26, [102, 104, 106])]:
+    for minutes, expected in [
+        (9.9, []),
+        (10.1, [102]),
+        (15, [102]),
+        (15.5, [102, 104]),
+        (20.2, [102, 104]),
+        (26, [102, 104, 106]),
+    ]:
         clock.minutes = minutes
         after_steps(hook, 1, state)
         assert disk.steps == expected, minutes
@@ -149,7 +158,10 @@ def test_a_wish_to_stop_saves_and_says_how_to_go_on():
     with pytest.raises(StoppedError) as caught:
         after_steps(hook, 1, state)
     assert disk.steps == [3] and caught.value.exit_code == 75
-    assert str(caught.value) == "stopped by SIGTERM at step 3, saved as step-3; go on with: alexnet train --resume RUN"
+    assert (
+        str(caught.value)
+        == "stopped by SIGTERM at step 3, saved as step-3; go on with: alexnet train --resume RUN"
+    )
 
 
 def test_a_wish_to_stop_is_seen_after_an_epoch_and_within_a_validation():
@@ -226,7 +238,8 @@ def test_in_another_thread_signals_are_left_to_the_main_one():
 
 
 @pytest.mark.parametrize(
-    "values", [{"keep": 0}, {"every_epochs": 0}, {"every_minutes": 0.0}, {"every_steps": 0}, {"every_minutes": -1.0}]
+    "values",
+    [{"keep": 0}, {"every_epochs": 0}, {"every_minutes": 0.0}, {"every_steps": 0}, {"every_minutes": -1.0}],
 )
 def test_an_impossible_cadence_is_refused(values):
     with pytest.raises(ValueError, match=r"must be|positive"):

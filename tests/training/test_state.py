@@ -99,7 +99,15 @@ def test_what_is_written_is_a_copy():
 
 
 @pytest.mark.parametrize(
-    "values", [{}, {"window": None}, {"window": {}, "unknown": 1}, {"window": {"unknown": 1}}, {"step": 1}, {"window": 3}]
+    "values",
+    [
+        {},
+        {"window": None},
+        {"window": {}, "unknown": 1},
+        {"window": {"unknown": 1}},
+        {"step": 1},
+        {"window": 3},
+    ],
 )
 def test_values_of_another_format_are_refused(values):
     with pytest.raises(CheckpointError, match=r"state.json is of another format"):

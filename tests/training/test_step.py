@@ -28,7 +28,9 @@ def one_step(data, *, step=3, lr=0.01, net_type=None, **config):
     if net_type:
         made.net.to(net_type)
         data = Batch(data.inputs.to(net_type), data.labels, data.samples)
-    result = train_step(made.net, made.optimizer, data, tiny_run.plain(batch_size=len(data), **config), key=KEY, step=step)
+    result = train_step(
+        made.net, made.optimizer, data, tiny_run.plain(batch_size=len(data), **config), key=KEY, step=step
+    )
     return made, result
 
 
@@ -119,7 +121,7 @@ def test_gradients_of_an_earlier_step_are_forgotten():
 def test_sixteen_bit_layers_keep_weights_and_updates_in_float32():
     data = batch()
     narrow, result = one_step(data, precision="bfloat16")
-    wide, expected = one_step(data)
+    _, expected = one_step(data)
     assert result.loss == pytest.approx(expected.loss, rel=0.05) and result.loss != expected.loss
     before = tiny_run.network().state_dict()
     for name, weight in tiny_run.weights(narrow).items():

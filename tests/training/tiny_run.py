@@ -76,7 +76,10 @@ def picture(pictures: MemoryImages) -> Picture:
     pixels = pictures.pixels.astype(np.float64)
     values, vectors = np.linalg.eigh(np.cov(pixels.reshape(-1, 3).T))
     return Picture(
-        shape=(SIDE, SIDE, 3), mean_image=pixels.mean(0).astype(np.float32), eigenvalues=values, eigenvectors=vectors
+        shape=(SIDE, SIDE, 3),
+        mean_image=pixels.mean(0).astype(np.float32),
+        eigenvalues=values,
+        eigenvectors=vectors,
     )
 
 

@@ -55,7 +55,7 @@ def test_pictures_smaller_than_the_crop_are_refused(count, height, width):
 @pytest.mark.parametrize(("height", "width"), [(224, 224), (224, 256), (256, 224)])
 @pytest.mark.parametrize("count", [5, 9, 10])
 def test_pictures_as_small_as_the_crop_give_one_view_only(count, height, width):
-    with pytest.raises(UsageError, match="need pictures larger than the network's 224 x 224.*use --views 1"):
+    with pytest.raises(UsageError, match=r"need pictures larger than the network's 224 x 224.*use --views 1"):
         view_places(count, height, width, 224)
     assert view_places(1, height, width, 224)
 

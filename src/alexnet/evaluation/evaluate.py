@@ -107,7 +107,9 @@ def evaluate(
             classifiers
         )
         if not torch.isfinite(probabilities).all():
-            raise DivergedError("the network's probabilities are not numbers", remedy="use an earlier checkpoint")
+            raise DivergedError(
+                "the network's probabilities are not numbers", remedy="use an earlier checkpoint"
+            )
         labels = torch.from_numpy(images.labels[part].astype(np.int64))
         classes = probabilities.shape[1]
         if confusion is None:

@@ -9,9 +9,20 @@ from typing import Any, ClassVar
 from alexnet.config.load import build, to_table
 from alexnet.core.errors import RecipeError
 from alexnet.core.names import nearest
-from alexnet.nets.rows import Activation, Conv, Dropout, Linear, Lrn, Pool, Row, SpatialNorm, Table
+from alexnet.nets.rows import (
+    Activation,
+    Conv,
+    Dropout,
+    Linear,
+    Lrn,
+    Pool,
+    Row,
+    SpatialNorm,
+    Table,
+    insert_after,
+    without,
+)
 from alexnet.nets.rows import change as change_row
-from alexnet.nets.rows import insert_after, without
 
 ROWS: dict[str, type] = {
     "conv": Conv,
