@@ -66,6 +66,7 @@ def test_224_pixels_with_three_zeros_after_are_227_pixels():
     padded = Network(replace(ALEXNET, table=table), 0).double()
     plain_table = change(table, "conv1", pad_after=0)
     plain = Network(replace(ALEXNET, table=plain_table, input_shape=(3, 227, 227)), 0).double()
+    initialize(padded, table, Key.from_seed(0))
     plain.load_state_dict(padded.state_dict())
     x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     larger = torch.zeros(1, 3, 227, 227, dtype=torch.float64)
