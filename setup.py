@@ -8,8 +8,6 @@ FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-ffp-con
 
 setup(
     ext_modules=[
-        Extension(
-            "alexnet.ops._native", ["src/alexnet/ops/native.c"], extra_compile_args=FLAGS, optional=True
-        )
+        Extension("alexnet.ops._native", ["src/alexnet/ops/native.c"], extra_compile_args=FLAGS, optional=True)
     ]
 )

@@ -15,7 +15,7 @@ import signal
 import sys
 from pathlib import Path
 
-import torch  # noqa: F401 - imported before the children are forked
+import torch
 
 import alexnet.checkpoint.store as store
 import alexnet.training.fit as fit

@@ -185,7 +185,7 @@ def _mark_rates(panels: Sequence[Axes], training: Sequence[Record]) -> None:
             axes.axvline(epoch, color=style.FAINT, linewidth=1.0, zorder=0)
         if epoch >= free and number < _WRITTEN_RATES:
             free = epoch + (0.21 if first else 0.12) * last
-            text = ("rate " if first else "") + f"{rate:g}".replace("e-0", "e-")
+            text = ("rate " if first else "") + f"{rate:.2g}".replace("e-0", "e-")
             align: style.Align = "left" if first else "center"
             style.note(
                 panels[0], text, (0 if first else epoch, 1), units=("data", "axes fraction"), align=align

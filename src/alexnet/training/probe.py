@@ -12,7 +12,7 @@ from alexnet.training.feed import Feed
 from alexnet.training.fit import Learner
 from alexnet.training.step import train_step
 
-_WARM_UP, _MIN_STEPS, _MAX_STEPS, _MIN_SECONDS = 2, 3, 60, 2.0
+_WARM_UP, _MIN_STEPS, _MAX_STEPS, _MIN_SECONDS = 4, 8, 100, 3.0
 
 
 @dataclass(frozen=True)
