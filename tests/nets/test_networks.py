@@ -1,5 +1,6 @@
 """The networks: shapes and counts against published figures, and against what torch really computes."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -144,6 +145,19 @@ def test_features_are_vectors_that_the_last_layer_reads(name):
 def test_cifar_pools_take_the_ceiling():
     rows = summarize(NETWORKS["cifar10_18pct"].table, (3, 32, 32), 10)
     assert [r.output_shape[1] for r in rows if isinstance(r.row, Pool)] == [16, 8, 4]
+
+
+def test_the_cifar_network_has_the_order_and_constants_of_its_source():
+    """layers-18pct.cfg: the first ReLU behind the pool, the normalizers 3 x 3 with 5e-5 and constant 1."""
+    table = NETWORKS["cifar10_18pct"].table
+    assert [row.name for row in table] == [
+        "conv1", "pool1", "relu1", "norm1", "conv2", "relu2", "pool2", "norm2", "conv3", "relu3", "pool3", "fc10",
+    ]  # fmt: skip
+    rows = {row.name: row for row in table}
+    for name in ("norm1", "norm2"):
+        assert (rows[name].size, rows[name].beta, rows[name].k) == (3, 0.75, 1.0)
+        assert math.isclose(9 * rows[name].alpha, 5e-5)
+    assert [rows[f"pool{n}"].kind for n in (1, 2, 3)] == ["max", "average", "average"]
 
 
 def test_a_hanging_average_window_divides_by_the_pixels_it_covers():

@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 
 import alexnet
 from alexnet.core.errors import AlexNetError, UsageError, printable
+from alexnet.core.files import storage_error
 from alexnet.core.names import nearest
 
 VERBS = {
@@ -82,6 +83,10 @@ def run(arguments: list[str]) -> int:
         # The reader of our output has gone (`| head`): nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if os.environ.get("ALEXNET_DEBUG") == "1":
+            raise
+        return _fail(storage_error(error, error.filename or "a file"), arguments)
     except MemoryError:
         return _fail(AlexNetError("out of memory", remedy="use a smaller --batch-size"), arguments)
     return result if isinstance(result, int) else 0

@@ -24,7 +24,7 @@ from alexnet.runs.assemble import Parts, assemble
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.pictures import RunPictures
 from alexnet.runs.recipe import Recipe, load_recipe
-from alexnet.training.fit import Validation, fit
+from alexnet.training.fit import Validation, fit, require_finite
 from alexnet.training.hooks.display import Display
 from alexnet.training.hooks.metrics_log import MetricsLog, read_metrics
 from alexnet.training.hooks.saver import Saver, StopRequest
@@ -118,7 +118,6 @@ def resume(path: Path, device: torch.device, open_pack: Callable[[Path], Pack]) 
 def estimate(parts: Parts, folder: Path | None = None) -> Estimate:
     """Measure a few steps and a validation batch, and put the run back to its start."""
     recipe = parts.recipe
-    cost = measure_steps(parts.learner, parts.feed)
     steps = len(parts.feed) * recipe.train.epochs
     images = parts.pack.split("train")
     sample = parts.portions.train[:64]
@@ -126,6 +125,7 @@ def estimate(parts: Parts, folder: Path | None = None) -> Estimate:
         begin = time.perf_counter()
         evaluate([parts.classifier], images, sample, num_views=1)
     per_image = (time.perf_counter() - begin) / len(sample)
+    cost = measure_steps(parts.learner, parts.feed)
     looked_at = len(parts.portions.holdout) + (len(parts.portions.val) if recipe.data.watch_val else 0)
     bytes_saved = 2 * sum(p.numel() * p.element_size() for p in parts.learner.net.parameters())
     parts.reset()
@@ -197,6 +197,7 @@ def _train(parts: Parts, folder: RunFolder, state: TrainState, notes: Sequence[s
         display = Display(bar, recipe.optim.lr, lambda: pictures.draw(read_metrics(folder.metrics)))
 
         def validate() -> Sequence[Validation]:
+            require_finite(parts.learner.net, state.step)
             return parts.validate(lambda done, error: saver.look(state))
 
         begin = time.perf_counter()
@@ -228,6 +229,7 @@ def _saving(parts: Parts, folder: RunFolder) -> Callable[[TrainState], Path]:
 
     def save(state: TrainState) -> Path:
         net, optimizer = parts.learner.net, parts.learner.optimizer
+        require_finite(net, state.step)
         path = folder.checkpoints.save(
             state.step,
             model=net.state_dict(),

@@ -20,6 +20,8 @@ from alexnet.training.feed import Feed
 from alexnet.training.state import TrainState
 from alexnet.training.step import StepResult, train_step
 
+_REMEDY = "the last checkpoint is good; start again with a lower rate"
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -134,12 +136,28 @@ def _train_epoch(
             hook.after_step(state, result, rates, times)
 
 
+def require_finite(net: nn.Module, step: int) -> None:
+    """Refuse weights that are not numbers: they are neither saved nor evaluated.
+
+    An update can spoil them although the loss before it was finite.
+
+    Raises:
+        DivergedError: names the first such parameter.
+    """
+    if broken := _broken_weights(net):
+        raise DivergedError(f"weights of {broken} are not finite after step {step}", remedy=_REMEDY)
+
+
 def _diverged(state: TrainState, result: StepResult, learner: Learner) -> DivergedError:
-    broken = [n for n, p in learner.net.named_parameters() if not torch.isfinite(p).all()]
+    broken = _broken_weights(learner.net)
     highest = max(group["lr"] for group in learner.optimizer.param_groups)
-    cause = f"weights of {broken[0]} are not finite" if broken else f"the highest learning rate is {highest:g}"
+    cause = f"weights of {broken} are not finite" if broken else f"the highest learning rate is {highest:g}"
+    lower = learner.optimizer.param_groups[0]["initial_lr"] / 3
     return DivergedError(
         f"the loss is {result.loss} at step {state.step} (epoch {state.epoch}); {cause}",
-        remedy="the last checkpoint is good: go on from it with a lower rate, e.g. --set optim.lr="
-        f"{learner.optimizer.param_groups[0]['initial_lr'] / 3:.2g}, or start again",
+        remedy=f"{_REMEDY}, e.g. --set optim.lr={lower:.2g}",
     )
+
+
+def _broken_weights(net: nn.Module) -> str | None:
+    return next((n for n, p in net.named_parameters() if not torch.isfinite(p).all()), None)
