@@ -13,14 +13,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alexnet.nets.catalog import create_model as create_model
     from alexnet.nets.catalog import list_models as list_models
+    from alexnet.nets.create import create_model as create_model
     from alexnet.runs.fit import fit as fit
     from alexnet.runs.predictor import load as load
     from alexnet.runs.recipe import load_recipe as load_recipe
 
 _HOMES = {
-    "create_model": "alexnet.nets.catalog",
+    "create_model": "alexnet.nets.create",
     "list_models": "alexnet.nets.catalog",
     "fit": "alexnet.runs.fit",
     "load": "alexnet.runs.predictor",

@@ -55,7 +55,7 @@ def test_usage_errors(cli, arguments: list[str], words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], *[a for a, _ in USAGE if a[0] not in ("show",)]]
+    "arguments", [["--help"], ["--version"], ["show"], ["show", "alexnet"], *[a for a, _ in USAGE]]
 )
 def test_help_and_usage_errors_import_no_torch(arguments: list[str]) -> None:
     code = (

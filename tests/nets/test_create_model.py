@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from alexnet.core.errors import UsageError
 from alexnet.core.keys import Key
 from alexnet.nets.alexnet import ALEXNET
-from alexnet.nets.catalog import INITIALIZATIONS, NETWORKS, create_model, list_models
+from alexnet.nets.catalog import INITIALIZATIONS, NETWORKS, list_models
+from alexnet.nets.create import create_model
 from alexnet.nets.network import Network, initialize
 from alexnet.nets.rows import Conv, change, insert_after, weighted
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from alexnet.core.errors import RecipeError, UsageError
-from alexnet.nets.catalog import NETWORKS, create_model
+from alexnet.nets.catalog import NETWORKS
+from alexnet.nets.create import create_model
 from alexnet.nets.edits import ROWS, Change, Insert, Remove, apply_edits, build_row
 from alexnet.nets.rows import Activation, Conv, Dropout, Linear, Lrn, Pool, SpatialNorm
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alexnet.core.errors import RecipeError
-from alexnet.nets.catalog import create_model
+from alexnet.nets.create import create_model
 from alexnet.optim.config import LayerConfig, OptimConfig
 from alexnet.optim.groups import build_optimizer, set_rates
 from alexnet.optim.schedule import Rates

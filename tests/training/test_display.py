@@ -86,7 +86,7 @@ def test_an_epoch_without_held_out_images_says_so(shown):
 def test_what_holds_the_run_back_is_named(shown, times, waiting, verdict):
     bar, _, display = shown
     step(display, times=times)
-    assert bar.fields["wait"] == waiting
+    assert bar.fields["waits_for"] == waiting
     assert display.bottleneck().startswith(verdict)
 
 

@@ -47,34 +47,15 @@ def evaluate(
     if not runs:
         raise UsageError("no run is given", remedy="alexnet evaluate RUN")
     keep_freed_memory()
-    from alexnet.core.terminal import Progress
-    from alexnet.evaluation.evaluate import evaluate as evaluate_split
     from alexnet.evaluation.report import class_table, confusion_name, summary
     from alexnet.runs.devices import choose_device
-    from alexnet.runs.evaluation import evaluation_images, load_ensemble
+    from alexnet.runs.evaluation import evaluate_shown, evaluation_images, load_ensemble
 
     place = choose_device(device)
     predictors = load_ensemble(runs, checkpoint, place)
     pack, images = evaluation_images(predictors[0], runs[0], data, split)
     num_views = views or predictors[0].config.get("views", 1)
-    with Progress("evaluating", total=len(images), unit="images") as bar:
-        done = 0
-
-        def advance(count: int, error: float) -> None:
-            nonlocal done
-            bar.advance(count - done, top1_error=error)
-            done = count
-
-        import numpy as np
-
-        result = evaluate_split(
-            [p.classifier for p in predictors],
-            images,
-            np.arange(len(images)),
-            num_views=num_views,
-            batch_size=batch_size,
-            progress=advance,
-        )
+    result = evaluate_shown("evaluating", predictors, images, num_views=num_views, batch_size=batch_size)
     facts: dict[str, Any] = summary(result) | {
         "num_views": num_views,
         "split": split,

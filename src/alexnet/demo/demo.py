@@ -13,9 +13,9 @@ from alexnet.core.terminal import Progress
 from alexnet.data.pack.plan import PackSettings
 from alexnet.data.pack.read import Pack
 from alexnet.data.sources.rendered import rendered_source
-from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.evaluation.simple_baselines import color_histogram, linear_on_pixels
 from alexnet.runs.data import pack_to
+from alexnet.runs.evaluation import evaluate_shown
 from alexnet.runs.pictures import CURVES, KERNELS
 from alexnet.runs.predictor import load
 from alexnet.runs.recipe import load_recipe
@@ -60,7 +60,10 @@ def run_demo(folder: Path, seed: int, device: torch.device) -> DemoResult:
     linear, histogram = _simple_errors(pack, seed)
     recipe = load_recipe(RECIPE, {"seed": seed})
     run = start(recipe, pack, folder / "run", device)
-    result = _evaluate(run.folder, pack, device)
+    network = load(run, device=device)
+    result = evaluate_shown(
+        "evaluating on ten crops", [network], pack.split("val"), num_views=VIEWS, batch_size=30
+    )
     return DemoResult(
         folder=folder,
         top1_error=result.top1_error,
@@ -86,19 +89,3 @@ def _simple_errors(pack: Pack, seed: int) -> tuple[float, float]:
         histogram = color_histogram(*data, num_classes=len(pack.classes), seed=seed)
         bar.advance(1, color_histogram=f"{100 * histogram:.1f} %")
     return linear, histogram
-
-
-def _evaluate(folder: Path, pack: Pack, device: torch.device) -> Evaluation:
-    predictor = load(folder, device=device)
-    val = pack.split("val")
-    with Progress("evaluating on ten crops", total=len(val), unit="images") as bar:
-        done = 0
-
-        def advance(count: int, error: float) -> None:
-            nonlocal done
-            bar.advance(count - done, top1_error=error)
-            done = count
-
-        return evaluate(
-            [predictor.classifier], val, np.arange(len(val)), num_views=VIEWS, batch_size=30, progress=advance
-        )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from alexnet.ops import native
+from alexnet.ops.powers import inverse_power, widened
 
 _KERNEL_SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
 _MAX_CHANNELS, _MAX_SIZE = 4096, 129
@@ -123,8 +124,7 @@ def _compiled(x: Tensor, size: int) -> bool:
 def _last(x: Tensor, groups: int) -> Tensor:
     """Return (N, H, W, groups, C/groups), at least float32: the window then runs over neighboring memory."""
     batch, channels, height, width = x.shape
-    wide = x.permute(0, 2, 3, 1).reshape(batch, height, width, groups, channels // groups)
-    return wide.float() if x.dtype in (torch.bfloat16, torch.float16) else wide
+    return widened(x.permute(0, 2, 3, 1).reshape(batch, height, width, groups, channels // groups))
 
 
 def _first(x: Tensor, shape: torch.Size) -> Tensor:
@@ -135,10 +135,7 @@ def _first(x: Tensor, shape: torch.Size) -> Tensor:
 def _scale(x: Tensor, size: int, alpha: float, beta: float, k: float) -> tuple[Tensor, Tensor]:
     """Return s = k + alpha * (window sum of squares), and s ** -beta."""
     scale = _window_sum(x * x, size).mul_(alpha).add_(k)
-    if beta == 0.75:
-        root = scale.rsqrt()
-        return scale, root.mul_(root.sqrt())
-    return scale, scale.pow(-beta)
+    return scale, inverse_power(scale, beta)
 
 
 def _window_sum(x: Tensor, size: int) -> Tensor:

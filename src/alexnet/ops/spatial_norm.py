@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from alexnet.ops.powers import inverse_power, widened
+
 
 def spatial_response_norm(x: Tensor, *, size: int, alpha: float, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """Divide each activation by the energy of the size x size window around it in the same map.
@@ -46,7 +48,7 @@ class _SpatialResponseNorm(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
         ctx.save_for_backward(x)
         ctx.constants = size, alpha, beta, k
-        wide = _wide(x)
+        wide = widened(x)
         _, power = _scale(wide, size, alpha, beta, k)
         return power.mul_(wide).to(x.dtype)
 
@@ -54,24 +56,17 @@ class _SpatialResponseNorm(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
         size, alpha, beta, k = ctx.constants
-        wide, wide_grad = _wide(x), _wide(grad)
+        wide, wide_grad = widened(x), widened(grad)
         scale, power = _scale(wide, size, alpha, beta, k)
         direct = power.mul_(wide_grad)
         spread = _window_sum((direct * wide).div_(scale), size)
         return direct.sub_(spread.mul_(wide), alpha=2 * alpha * beta).to(x.dtype), None, None, None, None
 
 
-def _wide(x: Tensor) -> Tensor:
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-
-
 def _scale(x: Tensor, size: int, alpha: float, beta: float, k: float) -> tuple[Tensor, Tensor]:
     """Return s = k + alpha * (window sum of squares), and s ** -beta."""
     scale = _window_sum(x * x, size).mul_(alpha).add_(k)
-    if beta == 0.75:
-        root = scale.rsqrt()
-        return scale, root.mul_(root.sqrt())
-    return scale, scale.pow(-beta)
+    return scale, inverse_power(scale, beta)
 
 
 def _window_sum(x: Tensor, size: int) -> Tensor:

@@ -14,7 +14,8 @@ from alexnet.data.pack.read import Pack
 from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.evaluate import evaluate
 from alexnet.evaluation.input import InputSpec
-from alexnet.nets.catalog import create_model, find_network
+from alexnet.nets.catalog import find_network
+from alexnet.nets.create import create_model
 from alexnet.nets.edits import apply_edits
 from alexnet.nets.network import Network, initialize
 from alexnet.nets.summary import summarize

@@ -139,15 +139,13 @@ def pack_to(source: Source, out: Path, settings: PackSettings, *, workers: int |
             bar.say(
                 "passed over: " + ", ".join(f"{count} {reason}" for reason, count in ignored.items() if count)
             )
-        done = 0
-
-        def advance(state: PackProgress) -> None:
-            nonlocal done
-            bar.advance(state.images - done, quarantined=state.quarantined)
-            done = state.images
-
-        pack_source(source, out, settings, workers=workers, progress=advance)
+        pack_source(source, out, settings, workers=workers, progress=lambda state: _advance(bar, state))
     return Pack.open(out)
+
+
+def _advance(bar: Progress, state: PackProgress) -> None:
+    fields = {"quarantined": str(state.quarantined)} if state.quarantined else {}
+    bar.advance(state.images - bar.done, **fields)
 
 
 def cost_line(cost: Estimate, out: Path) -> str:

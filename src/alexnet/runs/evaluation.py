@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from alexnet.core.errors import DataError, UsageError
 from alexnet.core.names import nearest
+from alexnet.core.terminal import Progress
 from alexnet.data.pack.read import Pack, PackSplit
 from alexnet.data.sources.options import SourceOptions
+from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.runs.data import open_data
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.predictor import Predictor, load
@@ -56,6 +59,21 @@ def evaluation_images(predictor: Predictor, run: Path, data: str | None, split: 
         difference = _first_difference(list(predictor.classifier.classes), list(pack.classes))
         raise DataError(f"has other classes than the network: {difference}", where=pack.path)
     return pack, pack.split(split)
+
+
+def evaluate_shown(
+    label: str, predictors: Sequence[Predictor], images: PackSplit, *, num_views: int, batch_size: int = 64
+) -> Evaluation:
+    """Evaluate on all images of a split, with progress."""
+    with Progress(label, total=len(images), unit="images") as bar:
+        return evaluate(
+            [predictor.classifier for predictor in predictors],
+            images,
+            np.arange(len(images)),
+            num_views=num_views,
+            batch_size=batch_size,
+            progress=lambda done, error: bar.advance(done - bar.done, top1_error=error),
+        )
 
 
 def _first_difference(expected: Sequence[str], found: Sequence[str]) -> str:

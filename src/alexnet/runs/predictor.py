@@ -15,7 +15,7 @@ from alexnet.core.files import verify_folder
 from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.input import InputSpec
 from alexnet.evaluation.predict import Prediction, predict
-from alexnet.nets.catalog import create_model
+from alexnet.nets.create import create_model
 from alexnet.runs.recipe import ModelConfig
 from alexnet.runs.train import RunResult
 

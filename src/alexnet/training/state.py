@@ -62,7 +62,7 @@ class TrainState:
     @property
     def position(self) -> float:
         """Epochs done, with the fraction of the current one."""
-        return round(self.epoch + self.batch / self.batches_per_epoch, 6)
+        return self.epoch + self.batch / self.batches_per_epoch
 
     def advance(self, result: StepResult) -> None:
         """Count one step."""

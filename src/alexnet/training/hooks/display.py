@@ -53,7 +53,7 @@ class Display:
             loss=f"{sum(r.loss * r.count for r, _ in self._recent) / count:.3f}",
             top1=f"{100 * sum(r.top1_errors for r, _ in self._recent) / count:.1f} %",
             lr=f"{self.learning_rate * rates.scale:.2g}",
-            wait=self.waiting_for(),
+            waits_for=self.waiting_for(),
         )
 
     def after_epoch(self, state: TrainState, validations: Sequence[Validation], improved: bool) -> None:

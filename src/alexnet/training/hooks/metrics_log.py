@@ -79,7 +79,7 @@ class MetricsLog:
                 self._board.close()
 
     def _train_line(self, state: TrainState, scale: float | None) -> None:
-        line: dict[str, Any] = {"kind": "train", "step": state.step, "epoch": state.position}
+        line: dict[str, Any] = {"kind": "train", "step": state.step, "epoch": round(state.position, 6)}
         line |= {"images_seen": state.images_seen, **state.window.means()}
         if scale is not None:
             line["lr"] = self.lr * scale
