@@ -150,3 +150,13 @@ def test_fit_and_load_from_python(pictures: Path, tmp_path: Path) -> None:
     assert run.epochs == 1
     (guess,) = alexnet.load(run.folder).predict(pictures / "class0" / "0.png", k=3)
     assert len(guess.class_names) == 3
+
+
+def test_a_run_finds_its_pack_from_any_folder(cli, pictures: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli("pack", "pictures", "pack", "--size", "36", "--workers", "1").code == 0
+    assert cli("train", "cifar10-18pct", "--data", "pack", "--output-dir", "run", "--smoke", *SMALL).code == 0
+    monkeypatch.chdir(pictures)
+    for command in (("evaluate", tmp_path / "run"), ("train", "--resume", tmp_path / "run")):
+        ending = cli(*command)
+        assert ending.code == 0, ending.err

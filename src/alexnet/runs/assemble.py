@@ -42,16 +42,19 @@ class Parts:
     portions: Portions
     classifier: ViewClassifier
 
+    @property
+    def watches_val(self) -> bool:
+        """Whether the `val` split is evaluated after each epoch."""
+        return self.recipe.data.watch_val or self.recipe.data.select_on == "val"
+
     def validate(self, progress: Callable[[int, float], None]) -> Sequence[Validation]:
         """Evaluate the held-out images and, where the recipe watches it, the `val` split, on one view."""
-        data = self.recipe.data
         found = []
         for name, split, indices in (
             ("holdout", "train", self.portions.holdout),
             ("val", "val", self.portions.val),
         ):
-            watched = name == "holdout" or data.watch_val or data.select_on == "val"
-            if len(indices) and watched:
+            if len(indices) and (name == "holdout" or self.watches_val):
                 result = evaluate(
                     [self.classifier],
                     self.pack.split(split),
@@ -67,7 +70,7 @@ class Parts:
                         top5_error=result.top5_error,
                         count=result.count,
                         split=name,
-                        selects=data.select_on == name,
+                        selects=self.recipe.data.select_on == name,
                     )
                 )
         return found

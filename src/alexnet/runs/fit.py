@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from alexnet.config.load import merge
 from alexnet.core.allocator import keep_freed_memory
 from alexnet.data.sources.options import SourceOptions
 from alexnet.runs.data import open_data
@@ -48,9 +49,9 @@ def fit(
         table: dict[str, Any] = {}
         for name, value in overrides.items():
             if name in _SHORT:
-                table.setdefault(_SHORT[name], {})[name] = value
+                table = merge(table, {_SHORT[name]: {name: value}})
             else:
-                table[name] = value
+                table = merge(table, {name: value})
         recipe = load_recipe(recipe, table)
     elif overrides:
         raise TypeError("overrides go with a recipe's name or path, not with a Recipe")

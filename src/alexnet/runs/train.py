@@ -81,7 +81,7 @@ def start(recipe: Recipe, pack: Pack, output_dir: Path, device: torch.device) ->
         record = {
             "format": FORMAT,
             "recipe_sha256": recipe.digest(),
-            "data": str(pack.path),
+            "data": str(pack.path.resolve()),
             "pack_digest": pack.digest,
             "environment": environment.describe(device),
             "status": "started",
@@ -115,7 +115,7 @@ def resume(path: Path, device: torch.device, open_pack: Callable[[Path], Pack]) 
         return _train(parts, folder, state, [*notes, f"going on from step {state.step}"])
 
 
-def estimate(parts: Parts, folder: Path | None = None) -> Estimate:
+def estimate(parts: Parts) -> Estimate:
     """Measure a few steps and a validation batch, and put the run back to its start."""
     recipe = parts.recipe
     steps = len(parts.feed) * recipe.train.epochs
@@ -126,7 +126,7 @@ def estimate(parts: Parts, folder: Path | None = None) -> Estimate:
         evaluate([parts.classifier], images, sample, num_views=1)
     per_image = (time.perf_counter() - begin) / len(sample)
     cost = measure_steps(parts.learner, parts.feed)
-    looked_at = len(parts.portions.holdout) + (len(parts.portions.val) if recipe.data.watch_val else 0)
+    looked_at = len(parts.portions.holdout) + (len(parts.portions.val) if parts.watches_val else 0)
     bytes_saved = 2 * sum(p.numel() * p.element_size() for p in parts.learner.net.parameters())
     parts.reset()
     return Estimate(
@@ -203,10 +203,10 @@ def _train(parts: Parts, folder: RunFolder, state: TrainState, notes: Sequence[s
         begin = time.perf_counter()
         try:
             fit(parts.learner, parts.feed, state, [log, display, stall, saver], validate)
+            save(state)
         except AlexNetError as error:
             folder.update_record(status=type(error).__name__, message=str(error))
             raise
-        save(state)
         elapsed = time.perf_counter() - begin
     last = [
         line
