@@ -12,7 +12,6 @@ from torch import Tensor
 from alexnet.ops import native
 from alexnet.ops.powers import inverse_power, widened
 
-_KERNEL_SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
 _MAX_CHANNELS, _MAX_SIZE = 4096, 129
 
 
@@ -61,7 +60,7 @@ def _lrn(x: Tensor, size: int, alpha: float, beta: float, k: float, groups: int)
     out = torch.empty_like(x)
     if _compiled(x, size):
         rows = x.numel() // x.shape[1]
-        name = f"alexnet_lrn_forward_{_KERNEL_SUFFIX[x.dtype]}"
+        name = f"alexnet_lrn_forward_{native.SUFFIX[x.dtype]}"
         native.run(name, rows, x, out, x.shape[1], groups, size // 2, alpha, beta, k)
         return out
     wide = _last(x, groups)
@@ -82,7 +81,7 @@ def _lrn_backward(
     if _compiled(x, size):
         grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)
         rows = x.numel() // x.shape[1]
-        name = f"alexnet_lrn_backward_{_KERNEL_SUFFIX[x.dtype]}"
+        name = f"alexnet_lrn_backward_{native.SUFFIX[x.dtype]}"
         native.run(name, rows, x, grad, out, x.shape[1], groups, size // 2, alpha, beta, k)
         return out
     wide, wide_grad = _last(x, groups), _last(grad, groups)
@@ -111,14 +110,7 @@ _lrn.register_autograd(_differentiate, setup_context=_save_for_backward)
 
 
 def _compiled(x: Tensor, size: int) -> bool:
-    return (
-        x.device.type == "cpu"
-        and x.dtype in _KERNEL_SUFFIX
-        and x.shape[1] <= _MAX_CHANNELS
-        and size <= _MAX_SIZE
-        and x.is_contiguous(memory_format=torch.channels_last)
-        and native.available()
-    )
+    return native.takes(x) and x.shape[1] <= _MAX_CHANNELS and size <= _MAX_SIZE
 
 
 def _last(x: Tensor, groups: int) -> Tensor:

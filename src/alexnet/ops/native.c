@@ -71,6 +71,17 @@ static inline uint16_t to_bf16(float value) {
     return (word & 0x7FFFFFFF) > 0x7F800000 ? 0x7FC0 : (uint16_t)rounded;
 }
 
+/* r = s**-beta; 0.75, the exponent of every published network, by two square roots. */
+static inline void inverse_power(const float *s, float *r, int64_t count, float beta) {
+    if (beta == 0.75f)
+        for (int64_t i = 0; i < count; i++) {
+            float root = sqrtf(s[i]);
+            r[i] = 1.0f / (root * sqrtf(root));
+        }
+    else
+        for (int64_t i = 0; i < count; i++) r[i] = powf(s[i], -beta);
+}
+
 /* s = k + alpha * (sum of squares over the window), r = s**-beta, for one tower at one position. */
 static inline void lrn_scale(const float *x, float *s, float *r, float *square, int64_t count, int64_t half,
                              float alpha, float beta, float k) {
@@ -79,13 +90,7 @@ static inline void lrn_scale(const float *x, float *s, float *r, float *square, 
     for (int64_t j = 1; j <= 2 * half; j++)
         for (int64_t i = 0; i < count; i++) s[i] += square[i + j];
     for (int64_t i = 0; i < count; i++) s[i] = k + alpha * s[i];
-    if (beta == 0.75f)
-        for (int64_t i = 0; i < count; i++) {
-            float root = sqrtf(s[i]);
-            r[i] = 1.0f / (root * sqrtf(root));
-        }
-    else
-        for (int64_t i = 0; i < count; i++) r[i] = powf(s[i], -beta);
+    inverse_power(s, r, count, beta);
 }
 
 static inline void lrn_backward_row(const float *x, const float *g, const float *s, const float *r, float *padded,
@@ -151,6 +156,106 @@ EXPORT KERNEL void alexnet_lrn_backward_bf16(int64_t start, int64_t stop, const 
         lrn_scale(wide, s, r, square, count, half, alpha, beta, k);
         lrn_backward_row(wide, grad, s, r, padded, sum, out, count, half, 2.0f * alpha * beta);
         for (int64_t i = 0; i < count; i++) dx[p * count + i] = to_bf16(out[i]);
+    }
+}
+
+/* out[y,x,c] = sum of in over the window of side 2 * half + 1 around (y, x), nothing beyond the border. Maps are
+ * (height, width, channels); `rows` holds the sums along the rows; out may be in. */
+static inline void window_sum(const float *in, float *rows, float *out, int64_t height, int64_t width,
+                              int64_t channels, int64_t half) {
+    const int64_t line = width * channels;
+    for (int64_t y = 0; y < height; y++) {
+        const float *source = in + y * line;
+        float *sum = rows + y * line;
+        for (int64_t i = 0; i < line; i++) sum[i] = source[i];
+        for (int64_t shift = 1; shift <= half && shift < width; shift++) {
+            const int64_t step = shift * channels;
+            for (int64_t i = step; i < line; i++) sum[i] += source[i - step];
+            for (int64_t i = 0; i < line - step; i++) sum[i] += source[i + step];
+        }
+    }
+    for (int64_t y = 0; y < height; y++) {
+        const int64_t first = y > half ? y - half : 0, last = y + half < height ? y + half : height - 1;
+        float *sum = out + y * line;
+        for (int64_t i = 0; i < line; i++) sum[i] = rows[first * line + i];
+        for (int64_t other = first + 1; other <= last; other++)
+            for (int64_t i = 0; i < line; i++) sum[i] += rows[other * line + i];
+    }
+}
+
+/* s = k + alpha * (sum of squares over the window), r = s**-beta, for one image. */
+static inline void spatial_scale(const float *x, float *s, float *r, float *rows, int64_t height, int64_t width,
+                                 int64_t channels, int64_t half, float alpha, float beta, float k) {
+    const int64_t count = height * width * channels;
+    for (int64_t i = 0; i < count; i++) r[i] = x[i] * x[i];
+    window_sum(r, rows, s, height, width, channels, half);
+    for (int64_t i = 0; i < count; i++) s[i] = k + alpha * s[i];
+    inverse_power(s, r, count, beta);
+}
+
+/* dx of one image; s and r are overwritten. */
+static inline void spatial_backward_image(const float *x, const float *g, float *s, float *r, float *rows, float *dx,
+                                          int64_t height, int64_t width, int64_t channels, int64_t half,
+                                          float factor) {
+    const int64_t count = height * width * channels;
+    for (int64_t i = 0; i < count; i++) r[i] *= g[i];
+    for (int64_t i = 0; i < count; i++) s[i] = r[i] * x[i] / s[i];
+    window_sum(s, rows, s, height, width, channels, half);
+    for (int64_t i = 0; i < count; i++) dx[i] = r[i] - factor * x[i] * s[i];
+}
+
+/* Response normalization within maps of images (height, width, channels); see ops/spatial_norm.py for the formula.
+ * scratch: maps of one image as float, 3 for f32, 4 forward and 5 backward for bf16. */
+EXPORT KERNEL void alexnet_spatial_norm_forward_f32(int64_t start, int64_t stop, const float *x, float *y,
+                                                    int64_t height, int64_t width, int64_t channels, int64_t half,
+                                                    float alpha, float beta, float k, float *scratch) {
+    const int64_t count = height * width * channels;
+    float *s = scratch, *r = scratch + count, *rows = scratch + 2 * count;
+    for (int64_t n = start; n < stop; n++) {
+        const float *image = x + n * count;
+        spatial_scale(image, s, r, rows, height, width, channels, half, alpha, beta, k);
+        for (int64_t i = 0; i < count; i++) y[n * count + i] = image[i] * r[i];
+    }
+}
+
+EXPORT KERNEL void alexnet_spatial_norm_backward_f32(int64_t start, int64_t stop, const float *x, const float *g,
+                                                     float *dx, int64_t height, int64_t width, int64_t channels,
+                                                     int64_t half, float alpha, float beta, float k,
+                                                     float *scratch) {
+    const int64_t count = height * width * channels;
+    float *s = scratch, *r = scratch + count, *rows = scratch + 2 * count;
+    for (int64_t n = start; n < stop; n++) {
+        spatial_scale(x + n * count, s, r, rows, height, width, channels, half, alpha, beta, k);
+        spatial_backward_image(x + n * count, g + n * count, s, r, rows, dx + n * count, height, width, channels,
+                               half, 2.0f * alpha * beta);
+    }
+}
+
+EXPORT KERNEL void alexnet_spatial_norm_forward_bf16(int64_t start, int64_t stop, const uint16_t *x, uint16_t *y,
+                                                     int64_t height, int64_t width, int64_t channels, int64_t half,
+                                                     float alpha, float beta, float k, float *scratch) {
+    const int64_t count = height * width * channels;
+    float *s = scratch, *r = scratch + count, *rows = scratch + 2 * count, *wide = scratch + 3 * count;
+    for (int64_t n = start; n < stop; n++) {
+        for (int64_t i = 0; i < count; i++) wide[i] = from_bf16(x[n * count + i]);
+        spatial_scale(wide, s, r, rows, height, width, channels, half, alpha, beta, k);
+        for (int64_t i = 0; i < count; i++) y[n * count + i] = to_bf16(wide[i] * r[i]);
+    }
+}
+
+EXPORT KERNEL void alexnet_spatial_norm_backward_bf16(int64_t start, int64_t stop, const uint16_t *x,
+                                                      const uint16_t *g, uint16_t *dx, int64_t height, int64_t width,
+                                                      int64_t channels, int64_t half, float alpha, float beta,
+                                                      float k, float *scratch) {
+    const int64_t count = height * width * channels;
+    float *s = scratch, *r = scratch + count, *rows = scratch + 2 * count;
+    float *wide = scratch + 3 * count, *grad = scratch + 4 * count;
+    for (int64_t n = start; n < stop; n++) {
+        for (int64_t i = 0; i < count; i++) wide[i] = from_bf16(x[n * count + i]);
+        for (int64_t i = 0; i < count; i++) grad[i] = from_bf16(g[n * count + i]);
+        spatial_scale(wide, s, r, rows, height, width, channels, half, alpha, beta, k);
+        spatial_backward_image(wide, grad, s, r, rows, grad, height, width, channels, half, 2.0f * alpha * beta);
+        for (int64_t i = 0; i < count; i++) dx[n * count + i] = to_bf16(grad[i]);
     }
 }
 

@@ -18,14 +18,22 @@ import torch
 
 _POINTER, _LENGTH, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 _LRN = [_LENGTH, _LENGTH, _LENGTH, _REAL, _REAL, _REAL]
+_SPATIAL = [*[_LENGTH] * 4, *[_REAL] * 3, _POINTER]
 _ARGUMENTS: dict[str, list[type]] = {
     "alexnet_train_view": [*[_POINTER], *[_LENGTH] * 3, *[_POINTER] * 7, *[_LENGTH] * 2, _POINTER],
     "alexnet_lrn_forward_f32": [*[_POINTER] * 2, *_LRN],
     "alexnet_lrn_backward_f32": [*[_POINTER] * 3, *_LRN],
     "alexnet_lrn_forward_bf16": [*[_POINTER] * 2, *_LRN],
     "alexnet_lrn_backward_bf16": [*[_POINTER] * 3, *_LRN],
+    "alexnet_spatial_norm_forward_f32": [*[_POINTER] * 2, *_SPATIAL],
+    "alexnet_spatial_norm_backward_f32": [*[_POINTER] * 3, *_SPATIAL],
+    "alexnet_spatial_norm_forward_bf16": [*[_POINTER] * 2, *_SPATIAL],
+    "alexnet_spatial_norm_backward_bf16": [*[_POINTER] * 3, *_SPATIAL],
     "alexnet_sgd": [*[_POINTER] * 3, *[_REAL] * 3],
 }
+
+SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
+"""Endings of the symbols that exist for more than one dtype."""
 
 
 def available() -> bool:
@@ -33,7 +41,17 @@ def available() -> bool:
     return _library() is not None
 
 
-def run(name: str, count: int, *arguments: torch.Tensor | int | float) -> None:
+def takes(x: torch.Tensor) -> bool:
+    """Say whether the kernels over maps can read a tensor: on the CPU, channels-last, float32 or bfloat16."""
+    return (
+        x.device.type == "cpu"
+        and x.dtype in SUFFIX
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and available()
+    )
+
+
+def run(name: str, count: int, *arguments: torch.Tensor | int | float, scratch: int = 0) -> None:
     """Run a kernel over range(count) of its outermost axis, cut among torch's threads.
 
     Args:
@@ -41,17 +59,20 @@ def run(name: str, count: int, *arguments: torch.Tensor | int | float) -> None:
         count: Length of the outermost axis.
         arguments: What follows (start, stop) in C; tensors are passed as the address of their data, and the
             caller answers for their dtype, layout and size.
+        scratch: Floats of working memory for each thread, passed as the last argument where it is not 0.
     """
     library = _library()
     assert library is not None, "the caller checks available() first"
     function = getattr(library, name)
     values = [a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments]
     bounds = _bounds(count, torch.get_num_threads())
-    if len(bounds) == 1:
-        function(*bounds[0], *values)
+    memory = torch.empty(len(bounds), scratch)
+    calls = [(*part, *values, *([memory[i].data_ptr()] if scratch else [])) for i, part in enumerate(bounds)]
+    if len(calls) == 1:
+        function(*calls[0])
         return
-    waiting = [_pool(len(bounds) - 1).submit(function, *part, *values) for part in bounds[1:]]
-    function(*bounds[0], *values)
+    waiting = [_pool(len(calls) - 1).submit(function, *call) for call in calls[1:]]
+    function(*calls[0])
     for future in waiting:
         future.result()
 

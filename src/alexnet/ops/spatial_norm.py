@@ -1,13 +1,12 @@
-"""Response normalization within a map: each activation against its spatial neighbors."""
+"""Response normalization within a map, one operation with three implementations, as in `lrn.py`."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from alexnet.ops import native
 from alexnet.ops.powers import inverse_power, widened
 
 
@@ -33,7 +32,7 @@ def spatial_response_norm(x: Tensor, *, size: int, alpha: float, beta: float = 0
     """
     if size % 2 == 0 or size < 1:
         raise ValueError(f"spatial response normalization needs an odd size, not {size}")
-    return _SpatialResponseNorm.apply(x, size, alpha, beta, k)
+    return _spatial_norm(x, size, alpha, beta, k)
 
 
 def reference(x: Tensor, *, size: int, alpha: float, beta: float, k: float) -> Tensor:
@@ -41,26 +40,64 @@ def reference(x: Tensor, *, size: int, alpha: float, beta: float, k: float) -> T
     return x / (k + alpha * _window_sum(x * x, size)) ** beta
 
 
-class _SpatialResponseNorm(torch.autograd.Function):
-    """Saves only its input: the scale is computed again in the backward pass."""
+@torch.library.custom_op("alexnet::spatial_response_norm", mutates_args=())
+def _spatial_norm(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    out = torch.empty_like(x)
+    if native.takes(x):
+        _run("forward", x, out, size, alpha, beta, k, maps=3 if x.dtype == torch.float32 else 4)
+        return out
+    wide = widened(x)
+    _, power = _scale(wide, size, alpha, beta, k)
+    return out.copy_(power.mul_(wide))
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.constants = size, alpha, beta, k
-        wide = widened(x)
-        _, power = _scale(wide, size, alpha, beta, k)
-        return power.mul_(wide).to(x.dtype)
 
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (x,) = ctx.saved_tensors
-        size, alpha, beta, k = ctx.constants
-        wide, wide_grad = widened(x), widened(grad)
-        scale, power = _scale(wide, size, alpha, beta, k)
-        direct = power.mul_(wide_grad)
-        spread = _window_sum((direct * wide).div_(scale), size)
-        return direct.sub_(spread.mul_(wide), alpha=2 * alpha * beta).to(x.dtype), None, None, None, None
+@_spatial_norm.register_fake
+def _(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    return torch.empty_like(x)
+
+
+@torch.library.custom_op("alexnet::spatial_response_norm_backward", mutates_args=())
+def _spatial_norm_backward(
+    grad: Tensor, x: Tensor, size: int, alpha: float, beta: float, k: float
+) -> Tensor:
+    out = torch.empty_like(x)
+    if native.takes(x):
+        grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)
+        maps = 3 if x.dtype == torch.float32 else 5
+        _run("backward", x, grad, out, size, alpha, beta, k, maps=maps)
+        return out
+    wide, wide_grad = widened(x), widened(grad)
+    scale, power = _scale(wide, size, alpha, beta, k)
+    direct = power.mul_(wide_grad)
+    spread = _window_sum((direct * wide).div_(scale), size)
+    return out.copy_(direct.sub_(spread.mul_(wide), alpha=2 * alpha * beta))
+
+
+@_spatial_norm_backward.register_fake
+def _(grad: Tensor, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    return torch.empty_like(x)
+
+
+def _save_for_backward(ctx, inputs, output) -> None:
+    x, *ctx.constants = inputs
+    ctx.save_for_backward(x)
+
+
+def _differentiate(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    (x,) = ctx.saved_tensors
+    return _spatial_norm_backward(grad, x, *ctx.constants), None, None, None, None
+
+
+_spatial_norm.register_autograd(_differentiate, setup_context=_save_for_backward)
+
+
+def _run(direction: str, x: Tensor, *rest: Tensor | int | float, maps: int) -> None:
+    """Run the kernel on channels-last x; `maps` is its working memory in maps of one image (native.c)."""
+    *tensors, size, alpha, beta, k = rest
+    batch, channels, height, width = x.shape
+    name = f"alexnet_spatial_norm_{direction}_{native.SUFFIX[x.dtype]}"
+    constants = height, width, channels, size // 2, alpha, beta, k
+    native.run(name, batch, x, *tensors, *constants, scratch=maps * x[0].numel() if batch else 0)
 
 
 def _scale(x: Tensor, size: int, alpha: float, beta: float, k: float) -> tuple[Tensor, Tensor]:
