@@ -29,8 +29,8 @@ test-gpu: $(VENV)/.test
 	$(BIN)/python -m pytest -m gpu
 
 lint: $(VENV)/.test
-	$(BIN)/ruff check src tests setup.py
-	$(BIN)/ruff format --check src tests setup.py
+	$(BIN)/ruff check src tests docs setup.py
+	$(BIN)/ruff format --check src tests docs setup.py
 	$(BIN)/lint-imports
 
 clean:

@@ -12,9 +12,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from alexnet.core.version import VERSION
+
 if TYPE_CHECKING:
     from alexnet.nets.catalog import list_models as list_models
     from alexnet.nets.create import create_model as create_model
+    from alexnet.nets.weights import save_weights as save_weights
     from alexnet.runs.fit import fit as fit
     from alexnet.runs.predictor import load as load
     from alexnet.runs.recipe import load_recipe as load_recipe
@@ -25,10 +28,11 @@ _HOMES = {
     "fit": "alexnet.runs.fit",
     "load": "alexnet.runs.predictor",
     "load_recipe": "alexnet.runs.recipe",
+    "save_weights": "alexnet.nets.weights",
 }
 
-__version__ = "0.1.0"
-__all__ = ["__version__", "create_model", "fit", "list_models", "load", "load_recipe"]
+__version__ = VERSION
+__all__ = ["__version__", "create_model", "fit", "list_models", "load", "load_recipe", "save_weights"]
 
 
 def __getattr__(name: str) -> Any:

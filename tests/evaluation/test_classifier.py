@@ -13,8 +13,10 @@ from alexnet.core.errors import CheckpointError, UsageError
 from alexnet.core.keys import Key
 from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.input import InputSpec
-from alexnet.nets.network import Network, initialize
-from alexnet.nets.rows import Activation, Conv, Dropout, Linear, NetSpec, Pool
+from alexnet.nets.initialize import initialize
+from alexnet.nets.network import Network
+from alexnet.nets.rows import Activation, Conv, Dropout, Linear, Pool
+from alexnet.nets.tables import NetSpec
 
 SIZE, CROP = 12, 8
 SPEC = NetSpec(

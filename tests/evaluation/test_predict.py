@@ -14,8 +14,10 @@ from alexnet.data.prepare import prepare
 from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.input import InputSpec
 from alexnet.evaluation.predict import Prediction, load_pixels, picture_files, predict
-from alexnet.nets.network import Network, initialize
-from alexnet.nets.rows import Conv, Linear, NetSpec
+from alexnet.nets.initialize import initialize
+from alexnet.nets.network import Network
+from alexnet.nets.rows import Conv, Linear
+from alexnet.nets.tables import NetSpec
 
 CLASSES = 6
 

@@ -3,7 +3,8 @@
 import pytest
 
 from alexnet.nets.alexnet import ALEXNET_TABLE
-from alexnet.nets.rows import Activation, Conv, Linear, Lrn, change, insert_after, move_after, weighted, without
+from alexnet.nets.rows import Activation, Conv, Linear, Lrn
+from alexnet.nets.tables import change, insert_after, move_after, weighted, without
 
 NAMES = [row.name for row in ALEXNET_TABLE]
 

@@ -6,8 +6,10 @@ import numpy as np
 import torch
 
 from alexnet.core.keys import Key
-from alexnet.nets.network import Network, initialize
-from alexnet.nets.rows import Activation, Conv, Dropout, Linear, Lrn, NetSpec, Pool
+from alexnet.nets.initialize import initialize
+from alexnet.nets.network import Network
+from alexnet.nets.rows import Activation, Conv, Dropout, Linear, Lrn, Pool
+from alexnet.nets.tables import NetSpec
 from alexnet.optim.config import OptimConfig
 from alexnet.optim.groups import build_optimizer
 from alexnet.optim.schedule import Constant, Stage, Stages

@@ -8,7 +8,7 @@ from alexnet.core.errors import UsageError
 from alexnet.core.keys import Key
 from alexnet.views.config import ViewConfig
 from alexnet.views.plan import Picture, ViewPlan, draw_plan
-from alexnet.views.train_view import subtracted_mean, train_view
+from alexnet.views.train_view import subtracted_mean, train_view, with_border
 
 KEY = Key.from_seed(1)
 
@@ -216,3 +216,36 @@ def test_a_warped_view_does_not_depend_on_its_batch():
 
     whole = views(np.arange(7))
     assert torch.equal(torch.cat([views(np.array([n])) for n in range(7)]), whole)
+
+
+# --- the border
+
+
+def test_a_border_gives_a_small_picture_the_size_the_network_reads():
+    images = pictures(height=6, width=6)
+    config = ViewConfig(crop=10, pad=2, mean=20.0, scale=0.005, random_crop=False, mirror=False)
+    picture = described(images)
+    mean = subtracted_mean(config, picture)
+    plan = draw_plan(KEY, 0, np.arange(6), config, picture)
+    got = train_view(with_border(images, config.pad), plan, mean).permute(0, 2, 3, 1).numpy()
+    expected = np.full((6, 10, 10, 3), (0 - 20) * 0.005, np.float32)
+    expected[:, 2:8, 2:8] = (images.astype(np.float32) - 20) * np.float32(0.005)
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+    assert expected.min() == np.float32(-0.1)
+
+
+def test_random_crops_of_a_bordered_picture_reach_every_shift():
+    config = ViewConfig(crop=6, pad=2, mirror=False)
+    picture = described(pictures(height=6, width=6))
+    plan = draw_plan(KEY, 0, np.arange(2000), config, picture)
+    assert set(zip(plan.top.tolist(), plan.left.tolist(), strict=True)) == {
+        (t, s) for t in range(5) for s in range(5)
+    }
+
+
+def test_the_mean_image_of_a_bordered_picture_is_the_pictures_own():
+    images = pictures(height=6, width=6)
+    picture = described(images)
+    assert np.array_equal(subtracted_mean(ViewConfig(crop=6, pad=2), picture), picture.mean_image)
+    wide = subtracted_mean(ViewConfig(crop=10, pad=2), picture)
+    assert np.array_equal(wide[2:8, 2:8], picture.mean_image) and not wide[:2].any() and not wide[:, 8:].any()

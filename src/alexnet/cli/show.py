@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +24,8 @@ def show(
     Parameters
     ----------
     names
-        Packs, recipes, networks. A name that is both a recipe and a network shows both.
+        Packs, recipes, networks. A name that is both a recipe and a network shows both; two or more names that
+        are all networks show how each differs from the first.
     views
         Draw what the network sees of 8 pictures of a pack, instead of the contact sheet.
     recipe
@@ -39,9 +40,11 @@ def show(
 
     if not names:
         return _list(list_models(), recipe_names(), json)
+    if len(names) > 1 and all(_plain(name) in NETWORKS and not Path(name).is_dir() for name in names):
+        _compare_networks(names, json)
+        return 0
     for name in names:
         path = Path(name)
-        plain = name.replace("-", "_").lower()
         known = False
         if path.is_dir():
             _show_pack(path, recipe if views else None, output, json)
@@ -49,9 +52,9 @@ def show(
         if name.replace("_", "-").lower() in recipe_names() or path.suffix == ".toml":
             known = True
             _show_recipe(name, path, recipe_text, json)
-        if plain in NETWORKS:
+        if _plain(name) in NETWORKS:
             known = True
-            _show_network(plain, json)
+            _show_network(name, json)
         if not known:
             from alexnet.core.names import nearest
 
@@ -62,17 +65,22 @@ def show(
     return 0
 
 
+def _plain(name: str) -> str:
+    return name.replace("-", "_").lower()
+
+
 def _list(networks: list[str], recipes: list[str], json: bool) -> int:
     from alexnet.core.terminal import table
-    from alexnet.runs.data import known_names
+    from alexnet.data.known import KNOWN
     from alexnet.runs.recipe import load_recipe
 
+    data = ["demo", *KNOWN]  # as runs/data.py has it, whose readers take longer to import than all this
     if json:
-        print_json({"networks": networks, "recipes": recipes, "data": list(known_names())})
+        print_json({"networks": networks, "recipes": recipes, "data": data})
         return 0
     table(("recipe", "what it reproduces"), [(name, load_recipe(name).summary) for name in recipes])
     print(f"\nnetworks: {', '.join(networks)}")
-    print(f"data by name: {', '.join(known_names())}")
+    print(f"data by name: {', '.join(data)}")
     return 0
 
 
@@ -89,24 +97,56 @@ def _show_recipe(name: str, path: Path, text: Any, json: bool) -> None:
 
 
 def _show_network(name: str, json: bool) -> None:
-    from alexnet.core.terminal import table
-    from alexnet.runs.describe import describe_network
+    from alexnet.nets.catalog import find_network
+    from alexnet.nets.describe import by, describe_network, layer_table
 
-    facts = describe_network(name)
+    spec = find_network(name)
     if json:
-        print_json({"network": facts})
+        print_json({"network": describe_network(spec)})
         return
-    print(f"network {facts['name']} ({facts['source']})")
-    print(f"input {'x'.join(map(str, facts['input_shape']))}\n")
-    rows = [
-        (r["name"], r["what"], "x".join(map(str, r["output"])), *(f"{r[k]:,}" if r[k] else "" for k in _COUNTS))
-        for r in facts["layers"]
-    ]
-    rows.append(("total", "", "", *(f"{facts[k]:,}" for k in _COUNTS)))
-    table(("layer", "what", "output", "parameters", "MACs", "neurons"), rows)
+    print(f"network {spec.name} ({spec.source})")
+    print(f"input {by(spec.input_shape)}, {spec.num_classes:,} classes\n")
+    headers, rows = layer_table(spec)
+    for line in _aligned(headers, rows):
+        print(line)
+    print(
+        "\nstd, bias: initial weights (n: inputs per unit). sees: side of the square of pixels that one unit reads."
+    )
+    if headers[-1] == "crosses":
+        print("crosses: values that the towers read of each other.")
 
 
-_COUNTS = ("parameters", "macs", "neurons")
+def _aligned(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 3) -> Iterator[str]:
+    """Yield the lines of a table, wide ones too: text in the first columns, numbers in the others."""
+    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+    for row in (headers, ["-" * width for width in widths], *rows):
+        cells = [
+            c.rjust(w) if i >= texts else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _compare_networks(names: Sequence[str], json: bool) -> None:
+    """Show how each network differs from the first."""
+    from dataclasses import asdict
+
+    from alexnet.core.terminal import table
+    from alexnet.nets.catalog import find_network
+    from alexnet.nets.compare import compare
+
+    first, *others = [find_network(name) for name in names]
+    if json:
+        for other in others:
+            networks = [{"name": spec.name, "source": spec.source} for spec in (first, other)]
+            print_json({"networks": networks, "differences": [asdict(d) for d in compare(first, other)]})
+        return
+    for number, other in enumerate(others):
+        print("\n" * (number > 0) + f"{first.name}: {first.source}\n{other.name}: {other.source}\n")
+        rows = [difference.words for difference in compare(first, other)]
+        if rows:
+            table(("layer", "field", first.name, other.name), rows)
+        else:
+            print("no difference")
 
 
 def _show_pack(path: Path, views_recipe: str | None, output: Path | None, json: bool) -> None:

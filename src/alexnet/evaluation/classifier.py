@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from alexnet.evaluation.input import InputSpec
 from alexnet.views.fixed_views import fixed_views, view_places
+from alexnet.views.train_view import with_border
 
 
 @dataclass
@@ -41,6 +42,7 @@ class ViewClassifier:
         Raises:
             UsageError: the pictures do not give that many views.
         """
+        images = with_border(images, self.input.pad)
         height, width = images.shape[1:3]
         places = view_places(num_views, height, width, self.input.crop)
         total = None

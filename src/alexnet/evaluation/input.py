@@ -30,10 +30,12 @@ class InputSpec:
     """Factor after the mean is subtracted."""
     mean: np.ndarray
     """float32 (crop, crop, channels): what is subtracted."""
+    pad: int = 0
+    """Black pixels on every side before the crop."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; the mean as base64 of little-endian float32."""
-        values = {k: getattr(self, k) for k in ("size", "crop", "channels", "filter", "exif_rotate", "scale")}
+        values = {k: getattr(self, k) for k in ("size", "crop", "channels", "filter", "exif_rotate", "scale", "pad")}
         values["mean"] = base64.b64encode(self.mean.astype("<f4").tobytes()).decode()
         return values
 

@@ -1,20 +1,13 @@
-"""The network of the paper, as its text says (`ALEXNET`) and as the 2012 source ran it (`ALEXNET_145`)."""
+"""The network of the paper, as its text says (`ALEXNET`), and the networks of its ablations and relatives.
 
-from alexnet.nets.rows import (
-    Activation,
-    Conv,
-    Dropout,
-    Linear,
-    Lrn,
-    NetSpec,
-    Pool,
-    SpatialNorm,
-    Table,
-    change,
-    insert_after,
-    move_after,
-    weighted,
-)
+Every table but the first is an edit of another. Counts: `alexnet show NAME`; sources: docs/paper-to-code.md.
+"""
+
+from __future__ import annotations
+
+from alexnet.nets.initial_values import caffe, config145
+from alexnet.nets.rows import Activation, BatchNorm, Conv, Dropout, Linear, Lrn, Pool, SpatialNorm
+from alexnet.nets.tables import NetSpec, Table, change, insert_after, move_after, without
 
 ALEXNET_TABLE: Table = (
     Conv("conv1", 96, kernel=11, stride=4, pad_after=3),
@@ -42,55 +35,146 @@ ALEXNET_TABLE: Table = (
 )
 
 
-def paper(table: Table) -> Table:
-    """Return initial weights as in the paper's section 5: standard deviation 0.01 in every layer."""
-    for row in weighted(table):
-        table = change(table, row.name, std=0.01)
-    return table
-
-
-def config145(table: Table) -> Table:
-    """Return initial weights as in layers-145.cfg: standard deviation 0.03 in conv3, conv4 and conv5."""
-    for name in ("conv3", "conv4", "conv5"):
-        table = change(table, name, std=0.03)
-    return table
-
-
-def quick(table: Table) -> Table:
-    """Return initial weights that leave the plateau early on little data: 0.03 in conv3-5, biases 0.1 for 1."""
-    for row in weighted(table):
-        if row.bias == 1:
-            table = change(table, row.name, bias=0.1)
-    return config145(table)
-
-
-def caffe(table: Table) -> Table:
-    """Return initial weights as in Caffe's bvlc_alexnet: fc6 and fc7 at 0.005, biases 0.1 for 1."""
-    for row in weighted(table):
-        if row.bias == 1:
-            table = change(table, row.name, bias=0.1)
-    return change(change(paper(table), "fc6", std=0.005), "fc7", std=0.005)
+def _spec(name: str, table: Table, source: str, *, side: int = 224, num_classes: int = 1000) -> NetSpec:
+    return NetSpec(name=name, table=table, input_shape=(3, side, side), num_classes=num_classes, source=source)
 
 
 def _as_run_in_2012(table: Table) -> Table:
     """Linear conv1 (its ReLU stands behind pool1), LRN with alpha / 5, the second normalizer of layer 2."""
-    table = move_after(table, "relu1", "pool1")
-    for name in ("norm1", "norm2"):
-        table = change(table, name, alpha=1e-4 / 5)
+    table = change(move_after(table, "relu1", "pool1"), "norm1", "norm2", alpha=1e-4 / 5)
     return config145(insert_after(table, "norm2", SpatialNorm("spatial_norm2", 5, alpha=0.001 / 25)))
 
 
-ALEXNET = NetSpec(
-    name="alexnet",
-    table=ALEXNET_TABLE,
-    input_shape=(3, 224, 224),
-    num_classes=1000,
-    source="Krizhevsky, Sutskever, Hinton 2012, sections 3 and 5",
+def _half(table: Table) -> Table:
+    """Every width of conv1 to conv4 halved on one GPU; conv5 and the full layers as they were."""
+    for name, channels in (("conv1", 48), ("conv2", 128), ("conv3", 192), ("conv4", 192)):
+        table = change(table, name, channels=channels)
+    return change(table, "conv2", "conv4", "conv5", "norm1", "norm2", groups=1)
+
+
+def _six_convolutions(table: Table) -> Table:
+    row = Conv("conv6", 256, kernel=3, pad=1, std=0.03, bias=1)
+    return insert_after(table, "pool5", row, Activation("relu_conv6"))
+
+
+def _pools_side_by_side(table: Table) -> Table:
+    """Windows of 2 x 2, and the padding of conv2 and conv5 that config 147 changed with them."""
+    table = change(table, "pool1", "pool2", "pool5", size=2, ceil=True)
+    return change(change(table, "conv2", pad=1), "conv5", pad=0)
+
+
+def _no_communication(table: Table) -> Table:
+    """conv3, fc6 and fc7 stay within a tower; conv2 160 maps a tower, fc6 4096 units a tower."""
+    table = change(table, "conv3", "fc6", "fc7", groups=2)
+    return change(change(table, "conv2", channels=320), "fc6", units=8192)
+
+
+def _one_tower(table: Table) -> Table:
+    return change(table, "conv2", "conv4", "conv5", "norm1", "norm2", groups=1)
+
+
+def _pool_first(table: Table) -> Table:
+    return move_after(move_after(table, "norm1", "pool1"), "norm2", "pool2")
+
+
+def _batch_norm(table: Table) -> Table:
+    """Batch normalization behind each convolution in place of its bias, and of local response normalization."""
+    for number in range(1, 6):
+        table = insert_after(table, f"conv{number}", BatchNorm(f"bn{number}"))
+    return without(change(table, *(f"conv{n}" for n in range(1, 6)), bias=None), "norm1", "norm2")
+
+
+def _as_in_caffe(table: Table) -> Table:
+    """227 pixels, LRN over all maps with alpha / 5 and k = 1, inverted dropout."""
+    table = change(change(table, "conv1", pad_after=0), "drop6", "drop7", inverted=True)
+    return caffe(change(table, "norm1", "norm2", groups=1, alpha=1e-4 / 5, k=1.0))
+
+
+def _one_weird_trick(table: Table) -> Table:
+    """64, 192, 384, 256, 256 maps in one tower, no normalization, dropout before the layers it was behind."""
+    table = change(without(_one_tower(table), "norm1", "norm2"), "conv1", channels=64, pad=2, pad_after=0)
+    table = change(change(table, "conv2", channels=192), "conv4", channels=256)
+    table = change(
+        move_after(move_after(table, "drop7", "relu6"), "drop6", "pool5"), "drop6", "drop7", inverted=True
+    )
+    return change(table, *(f"conv{n}" for n in range(1, 6)), "fc6", "fc7", "fc8", std=None, bias=0.0)
+
+
+def _zeiler_fergus(table: Table) -> Table:
+    """Smaller first kernels and stride; conv2 with stride 2; one tower; ceiling pools."""
+    table = change(_pool_first(_one_tower(table)), "conv1", kernel=7, stride=2, pad=1, pad_after=0)
+    table = change(change(table, "conv2", stride=2, pad=0), "pool1", "pool2", "pool5", ceil=True)
+    return change(table, *(f"conv{n}" for n in range(1, 6)), "fc6", "fc7", bias=0.0)
+
+
+_145 = _as_run_in_2012(ALEXNET_TABLE)
+_146 = _six_convolutions(_145)
+_ONE_TOWER = _one_tower(ALEXNET_TABLE)
+_CAFFE = _as_in_caffe(ALEXNET_TABLE)
+
+ALEXNET = _spec("alexnet", ALEXNET_TABLE, "Krizhevsky, Sutskever, Hinton 2012, sections 3 and 5")
+ALEXNET_145 = _spec(
+    "alexnet_145", _145, "layers-145.cfg of the 2012 source (the paper's Tables 1 and 2, one CNN)"
 )
-ALEXNET_145 = NetSpec(
-    name="alexnet_145",
-    table=_as_run_in_2012(ALEXNET_TABLE),
-    input_shape=(3, 224, 224),
-    num_classes=1000,
-    source="layers-145.cfg of the 2012 source (the paper's Tables 1 and 2, one CNN)",
+
+FAMILY: tuple[NetSpec, ...] = (
+    ALEXNET,
+    ALEXNET_145,
+    _spec(
+        "alexnet_145_half", _half(_145), "layers-145-half.cfg of the 2012 source (section 3.2's one-GPU net)"
+    ),
+    _spec(
+        "alexnet_146",
+        _146,
+        "layers-146-2009 of the 2012 source: a sixth convolution, for pretraining on Fall 2009",
+        num_classes=10_184,
+    ),
+    _spec(
+        "alexnet_146_2011",
+        insert_after(_146, "drop7", Linear("bottleneck", 2048)),
+        "layers-146-2011 of the 2012 source: Fall 2011 through a linear bottleneck",
+        num_classes=21_843,
+    ),
+    _spec(
+        "alexnet_147", _pools_side_by_side(_145), "layers-147.cfg of the 2012 source (section 3.4's ablation)"
+    ),
+    _spec(
+        "alexnet_148",
+        without(_145, "norm1", "norm2", "spatial_norm2"),
+        "layers-148.cfg of the 2012 source (section 3.3's ablation)",
+    ),
+    _spec(
+        "alexnet_150",
+        _no_communication(_145),
+        "layers-150.cfg of the 2012 source; widths inferred from its 60,714,408 parameters",
+    ),
+    _spec(
+        "alexnet_pool2",
+        change(ALEXNET_TABLE, "pool1", "pool2", "pool5", size=2),
+        "section 3.4's ablation made clean: 2 x 2 windows, every map size as before",
+    ),
+    _spec("alexnet_one_tower", _ONE_TOWER, "the paper's layers at their full widths without the GPU split"),
+    _spec(
+        "alexnet_slide",
+        without(_pool_first(_ONE_TOWER), "fc7", "relu7", "drop7"),
+        "a table often shown on slides, taken literally: one tower, pool before norm, no fc7",
+    ),
+    _spec(
+        "alexnet_bn",
+        _batch_norm(ALEXNET_TABLE),
+        "the paper's net with batch normalization (Ioffe, Szegedy 2015)",
+    ),
+    _spec("alexnet_caffe", _CAFFE, "bvlc_alexnet of Caffe", side=227),
+    _spec(
+        "caffenet",
+        change(_pool_first(_CAFFE), "conv2", "conv4", "conv5", "fc6", "fc7", bias=1),
+        "bvlc_reference_caffenet of Caffe: pool before norm, biases of 1",
+        side=227,
+    ),
+    _spec(
+        "alexnet_owt",
+        _one_weird_trick(ALEXNET_TABLE),
+        "torchvision's `alexnet`, after Krizhevsky 2014 (one weird trick), section 5",
+    ),
+    _spec("zfnet", _zeiler_fergus(ALEXNET_TABLE), "Zeiler, Fergus 2013, figure 3"),
 )

@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 from alexnet.core.errors import UsageError
 from alexnet.core.names import nearest
-from alexnet.nets.alexnet import ALEXNET, ALEXNET_145, caffe, config145, paper, quick
-from alexnet.nets.cifar10 import CIFAR10_18PCT
-from alexnet.nets.lenet import LENET5_MODERN
-from alexnet.nets.rows import NetSpec, Table
+from alexnet.nets import alexnet, cifar10, lenet
+from alexnet.nets.initial_values import caffe, config145, paper, quick
+from alexnet.nets.tables import NetSpec, Table
 
 NETWORKS: dict[str, NetSpec] = {
-    spec.name: spec for spec in (ALEXNET, ALEXNET_145, CIFAR10_18PCT, LENET5_MODERN)
+    spec.name: spec for family in (alexnet.FAMILY, cifar10.FAMILY, lenet.FAMILY) for spec in family
 }
 
 INITIALIZATIONS: dict[str, Callable[[Table], Table]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,7 +13,10 @@ from alexnet.core.keys import Key
 from alexnet.core.names import nearest
 from alexnet.nets.catalog import INITIALIZATIONS, OF_ALEXNET, find_network
 from alexnet.nets.edits import Edit, apply_edits
-from alexnet.nets.network import Network, initialize
+from alexnet.nets.initialize import initialize
+from alexnet.nets.network import Network
+from alexnet.nets.tables import NetSpec, Table
+from alexnet.nets.weights import Weights, read_weights
 
 
 def create_model(
@@ -29,11 +33,13 @@ def create_model(
 
     Args:
         name: As in `list_models()`.
-        num_classes: Outputs of the last layer; by default the published number.
-        weights: A `.safetensors` file with this network's parameters.
+        num_classes: Outputs of the last layer; by default those of the stored weights, or the published number.
+            Where the stored weights have another number, the last layer starts anew.
+        weights: File or folder as for `read_weights`: `.safetensors` of `save_weights`, torchvision's alexnet
+            (for `alexnet_owt`), a `.caffemodel` (for `alexnet_caffe` and `caffenet`), a checkpoint.
         seed: Seed of the initial weights; None draws from torch's generator.
         init: `own` (as the definition says), or for AlexNet `paper`, `config145`, `caffe`, `quick`.
-        edits: Changes to the table of rows.
+        edits: Changes to the table of rows; without any, stored weights bring their own.
         key: Takes precedence over `seed`: runs pass the key of their initialization.
 
     Raises:
@@ -44,45 +50,44 @@ def create_model(
         raise UsageError(f"there is no initialization {init!r}", remedy=nearest(init, INITIALIZATIONS))
     if init in OF_ALEXNET and not spec.name.startswith("alexnet"):
         raise UsageError(f"initialization {init!r} is AlexNet's", remedy='use init = "own"')
-    num_classes = spec.num_classes if num_classes is None else num_classes
-    if num_classes < 1:
+    if num_classes is not None and num_classes < 1:
         raise UsageError(f"a network cannot tell {num_classes} classes apart", remedy="give at least 1")
     table = apply_edits(INITIALIZATIONS[init](spec.table), edits)
-    try:
-        net = Network(spec, num_classes, table)
-    except ValueError as error:
-        raise UsageError(str(error), where=spec.name) from None
-    if weights is not None:
-        load_weights(net, Path(weights))
-        return net
     if key is None and seed is not None:
         key = Key.from_seed(seed).derive("init")
-    initialize(net, net.table, key)
-    return net
+    if weights is None:
+        net = _build(spec, num_classes or spec.num_classes, table)
+        initialize(net, net.table, key)
+        return net
+    stored = read_weights(weights)
+    stored.check_network(spec.name)
+    if stored.blueprint is not None:
+        spec = replace(spec, input_shape=stored.blueprint.input_shape)
+        table = table if edits or init != "own" else stored.blueprint.table
+    return _restore(stored, spec, table, num_classes, key)
 
 
-def load_weights(net: Network, path: Path) -> None:
-    """Load a `.safetensors` file into a network.
-
-    Raises:
-        UsageError: the file is missing or damaged, or its tensors are not this network's; names one.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
+def _build(spec: NetSpec, num_classes: int, table: Table) -> Network:
     try:
-        stored = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"cannot be read as safetensors ({error})", where=path) from None
-    own = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in stored.items()}
-    if own != found:
-        differing = sorted(name for name in own.keys() | found.keys() if own.get(name) != found.get(name))
-        name = differing[0]
-        raise UsageError(
-            f"does not hold the weights of {net.spec.name}: {len(differing)} tensors differ, first {name}: "
-            f"expected {own.get(name, 'nothing')}, found {found.get(name, 'nothing')}",
-            where=path,
-        )
-    with torch.no_grad():
-        net.load_state_dict(stored)
+        return Network(spec, num_classes, table)
+    except ValueError as error:
+        raise UsageError(str(error), where=spec.name) from None
+
+
+def _restore(stored: Weights, spec: NetSpec, table: Table, num_classes: int | None, key: Key | None) -> Network:
+    """Return a network with stored weights; its last layer starts anew where it has other classes than they do."""
+    theirs = stored.num_classes(table)
+    num_classes = num_classes or theirs or spec.num_classes
+    fresh = None if theirs in (None, num_classes) else table[-1]
+    try:
+        # Without memory first: a file cannot make a network that is larger than itself.
+        with torch.device("meta"):
+            expected = Network(spec, num_classes, table).state_dict()
+    except (ValueError, TypeError, KeyError, ArithmeticError, RuntimeError) as error:
+        raise UsageError(f"cannot become {spec.name} ({error})", where=stored.path) from None
+    selected = stored.select(expected, spec.name, without=fresh and fresh.name)
+    net = _build(spec, num_classes, table)
+    if fresh is not None:
+        initialize(net, (fresh,), key)
+    selected.copy_into(net)
+    return net

@@ -11,26 +11,34 @@ from alexnet.core.errors import RecipeError
 from alexnet.core.names import nearest
 from alexnet.nets.rows import (
     Activation,
+    BatchNorm,
     Conv,
     Dropout,
     Linear,
+    LocalConv,
     Lrn,
+    PartialConv,
     Pool,
+    Rbf,
     Row,
     SpatialNorm,
-    Table,
-    insert_after,
-    without,
+    Subsample,
 )
-from alexnet.nets.rows import change as change_row
+from alexnet.nets.tables import Table, insert_after, without
+from alexnet.nets.tables import change as change_row
 
 ROWS: dict[str, type] = {
     "conv": Conv,
+    "partial_conv": PartialConv,
+    "local_conv": LocalConv,
     "linear": Linear,
+    "rbf": Rbf,
     "activation": Activation,
     "lrn": Lrn,
     "spatial_norm": SpatialNorm,
+    "batch_norm": BatchNorm,
     "pool": Pool,
+    "subsample": Subsample,
     "dropout": Dropout,
 }
 

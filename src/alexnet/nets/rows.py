@@ -1,13 +1,11 @@
-"""A network is a table of rows; a variant is an edit of another table.
+"""The rows that networks are made of: frozen, comparable, printable, without torch.
 
-Rows are data: frozen, comparable, printable. `network.py` turns them into modules and first weights,
-`summary.py` into shapes and counts.
+`tables.py` edits tables of them, `summary.py` counts, `layers.py` turns each into a module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 ActivationKind = Literal["relu", "tanh", "abs_tanh", "sigmoid", "scaled_tanh"]
@@ -27,8 +25,36 @@ class Conv:
     groups: int = 1
     std: float | None = 0.01
     """Standard deviation of the initial weights; None: 1 / sqrt(inputs per unit)."""
+    bias: float | None = 0.0
+    """Initial bias; None: the layer has none."""
+    uniform: float | None = None
+    """Initial weights uniform within +- this / inputs per unit, instead of normal with `std`."""
+
+
+@dataclass(frozen=True)
+class PartialConv:
+    """Convolution in which each map reads some of the maps below (LeNet's connection tables); stride 1."""
+
+    name: str
+    links: tuple[tuple[int, ...], ...]
+    """For each output map, the input maps it reads, from 0. Only these links have weights."""
+    kernel: int
+    std: float | None = None
     bias: float = 0.0
-    """Initial bias."""
+    uniform: float | None = None
+
+
+@dataclass(frozen=True)
+class LocalConv:
+    """Convolution with unshared weights: every place has its own kernels and biases; stride 1."""
+
+    name: str
+    channels: int
+    kernel: int
+    pad: int = 0
+    std: float | None = 0.01
+    bias: float = 0.0
+    uniform: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,8 +63,18 @@ class Linear:
 
     name: str
     units: int | None = None
+    groups: int = 1
+    """Towers: each part of the outputs reads its own part of the inputs."""
     std: float | None = 0.01
     bias: float = 0.0
+    uniform: float | None = None
+
+
+@dataclass(frozen=True)
+class Rbf:
+    """Squared distances to fixed codes, negated: LeNet-5's output. Holds no trainable weights."""
+
+    name: str
 
 
 @dataclass(frozen=True)
@@ -73,6 +109,16 @@ class SpatialNorm:
 
 
 @dataclass(frozen=True)
+class BatchNorm:
+    """Batch normalization per map, with scale and shift."""
+
+    name: str
+    momentum: float = 0.1
+    """Weight of a new batch in the running statistics, as torch counts it."""
+    epsilon: float = 1e-5
+
+
+@dataclass(frozen=True)
 class Pool:
     """Pooling; `ceil` lets the last window hang over the border, as the 2012 source does."""
 
@@ -84,6 +130,18 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Subsample:
+    """LeNet's subsampling: windows side by side, averaged or summed, times a weight and plus a bias per map."""
+
+    name: str
+    size: int = 2
+    kind: Literal["average", "sum"] = "average"
+    std: float | None = None
+    bias: float = 0.0
+    uniform: float | None = None
+
+
+@dataclass(frozen=True)
 class Dropout:
     """Dropout; not inverted in the paper."""
 
@@ -92,58 +150,6 @@ class Dropout:
     inverted: bool = False
 
 
-Row: TypeAlias = Conv | Linear | Activation | Lrn | SpatialNorm | Pool | Dropout
-Table: TypeAlias = tuple[Row, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetSpec:
-    """A named network: its table, its input and where both come from."""
-
-    name: str
-    table: Table
-    input_shape: tuple[int, int, int]
-    """(C, H, W)."""
-    num_classes: int
-    source: str
-    """Paper section or file of the published definition."""
-
-
-def change(table: Table, name: str, **fields: object) -> Table:
-    """Return the table with fields of one row changed.
-
-    Raises:
-        KeyError: no row has this name.
-    """
-    _find(table, name)
-    return tuple(replace(row, **fields) if row.name == name else row for row in table)
-
-
-def without(table: Table, *names: str) -> Table:
-    """Return the table without the named rows."""
-    for name in names:
-        _find(table, name)
-    return tuple(row for row in table if row.name not in names)
-
-
-def insert_after(table: Table, name: str, *rows: Row) -> Table:
-    """Return the table with rows added after the named one."""
-    index = table.index(_find(table, name)) + 1
-    return (*table[:index], *rows, *table[index:])
-
-
-def move_after(table: Table, name: str, anchor: str) -> Table:
-    """Return the table with one row moved behind another."""
-    return insert_after(without(table, name), anchor, _find(table, name))
-
-
-def weighted(table: Iterable[Row]) -> list[Conv | Linear]:
-    """Return the rows that hold weights."""
-    return [row for row in table if isinstance(row, Conv | Linear)]
-
-
-def _find(table: Table, name: str) -> Row:
-    for row in table:
-        if row.name == name:
-            return row
-    raise KeyError(f"no row {name!r}; the rows are {', '.join(row.name for row in table)}")
+Weighted: TypeAlias = Conv | PartialConv | LocalConv | Linear | Subsample
+"""Rows with trainable weights that `initialize` draws."""
+Row: TypeAlias = Weighted | Rbf | Activation | Lrn | SpatialNorm | BatchNorm | Pool | Dropout

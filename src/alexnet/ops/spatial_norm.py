@@ -57,9 +57,7 @@ def _(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
 
 
 @torch.library.custom_op("alexnet::spatial_response_norm_backward", mutates_args=())
-def _spatial_norm_backward(
-    grad: Tensor, x: Tensor, size: int, alpha: float, beta: float, k: float
-) -> Tensor:
+def _spatial_norm_backward(grad: Tensor, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
     out = torch.empty_like(x)
     if native.takes(x):
         grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)

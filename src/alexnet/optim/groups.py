@@ -1,4 +1,4 @@
-"""Parameter groups: weights and biases have their own rates, only weights decay."""
+"""Parameter groups: weights and biases have their own rates, only weights decay, not scales."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _group(name: str, parameter: nn.Parameter, config: OptimConfig) -> dict[str,
         "params": [parameter],
         "lr": lr,
         "initial_lr": lr,
-        "weight_decay": 0.0 if is_bias else decay,
+        "weight_decay": 0.0 if is_bias or parameter.ndim < 2 else decay,
         "layer": layer,
         "is_bias": is_bias,
     }

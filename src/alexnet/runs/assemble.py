@@ -17,12 +17,14 @@ from alexnet.evaluation.input import InputSpec
 from alexnet.nets.catalog import find_network
 from alexnet.nets.create import create_model
 from alexnet.nets.edits import apply_edits
-from alexnet.nets.network import Network, initialize
+from alexnet.nets.initialize import initialize
+from alexnet.nets.network import Network
 from alexnet.nets.summary import summarize
+from alexnet.nets.transfer import transfer_weights
 from alexnet.optim.groups import build_optimizer
 from alexnet.runs.data import require_classes
 from alexnet.runs.portions import Portions, portion
-from alexnet.runs.recipe import Recipe
+from alexnet.runs.recipe import ModelConfig, Recipe
 from alexnet.training.config import TrainConfig
 from alexnet.training.feed import Feed
 from alexnet.training.fit import Learner, Validation
@@ -77,23 +79,39 @@ class Parts:
 
     def reset(self) -> None:
         """Put weights and optimizer back to the start of the run."""
-        net = self.learner.net
-        initialize(net, net.table, self.learner.key.derive("init"))
+        begin(self.learner.net, self.recipe.model, self.learner.key)
         self.learner.optimizer.state.clear()
 
 
-def assemble(recipe: Recipe, pack: Pack, device: torch.device) -> Parts:
+def begin(net: Network, model: ModelConfig, key: Key) -> None:
+    """Give a network the weights that its run starts from.
+
+    Raises:
+        UsageError: the recipe's stored weights cannot be read or do not fit.
+    """
+    initialize(net, net.table, key.derive("init"))
+    if model.weights is not None:
+        transfer_weights(net, model.weights, model.weights_layers)
+
+
+def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool = True) -> Parts:
     """Build a run's objects.
+
+    Args:
+        starts: False where a checkpoint gives the weights: the recipe's stored weights are not read.
 
     Raises:
         RecipeError: the recipe and the data do not fit: classes, channels, crop or network input.
         DataError: there is nothing to train on.
+        UsageError: the recipe's stored weights cannot be read or do not fit.
     """
     check_fit(recipe, pack)
     key = Key.from_seed(recipe.seed)
     num_classes = len(pack.classes)
     model = recipe.model
     net = create_model(model.name, num_classes, init=model.init, edits=model.edits, key=key.derive("init"))
+    if starts:
+        begin(net, model, key)
     net = _placed(net, recipe.train, device)
     learner = Learner(net, build_optimizer(net, recipe.optim), recipe.schedule, recipe.train, device, key)
     picture = describe_pictures(pack)
@@ -126,11 +144,17 @@ def check_fit(recipe: Recipe, pack: Pack) -> None:
     """
     height, width, channels = pack.shape
     crop = recipe.view.crop
-    if crop > min(height, width):
+    if crop > min(height, width) + 2 * recipe.view.pad:
         raise RecipeError(
             f"a {crop}-pixel crop does not fit into the pack's {height} x {width} pictures",
             where="view.crop",
             remedy=f"pack the source again with --size {max(crop, 32)} or more",
+        )
+    if recipe.model.weights_layers and recipe.model.weights is None:
+        raise RecipeError(
+            f"{recipe.name} starts from a trained network",
+            where="model.weights",
+            remedy="--set model.weights=RUN, or --set model.weights_layers=[] to start from nothing",
         )
     spec = find_network(recipe.model.name)
     table = apply_edits(spec.table, recipe.model.edits)
@@ -176,6 +200,7 @@ def input_spec(recipe: Recipe, pack: Pack, mean: np.ndarray) -> InputSpec:
         exif_rotate=preparation.exif_rotate,
         scale=recipe.view.scale,
         mean=mean,
+        pad=recipe.view.pad,
     )
 
 

@@ -1,15 +1,12 @@
-"""Packs, networks and recipes as plain values, for `alexnet show`."""
+"""A pack as plain values, for `alexnet show` and `alexnet pack`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from alexnet.data.audit import class_balance, find_duplicates
 from alexnet.data.pack.read import Pack
-from alexnet.nets.catalog import find_network
-from alexnet.nets.summary import summarize
 
 _NAMED = 5
 
@@ -51,42 +48,3 @@ def _duplicates(pack: Pack) -> list[dict[str, Any]]:
         names = [[pack.split(first).name(i), pack.split(second).name(j)] for i, j in pairs]
         rows.append({"splits": [first, second], "count": count, "first_pairs": names})
     return rows
-
-
-def describe_network(name: str, num_classes: int | None = None) -> dict[str, Any]:
-    """Return a network's layers with shapes and counts, and its totals."""
-    spec = find_network(name)
-    rows = summarize(spec.table, spec.input_shape, num_classes or spec.num_classes)
-    return {
-        "name": spec.name,
-        "source": spec.source,
-        "input_shape": list(spec.input_shape),
-        "layers": [
-            {
-                "name": r.row.name,
-                "what": what(r.row),
-                "output": list(r.output_shape),
-                "parameters": r.parameters,
-                "macs": r.macs,
-                "neurons": r.neurons,
-            }
-            for r in rows
-        ],
-        "parameters": sum(r.parameters for r in rows),
-        "macs": sum(r.macs for r in rows),
-        "neurons": sum(r.neurons for r in rows),
-    }
-
-
-def what(row: object) -> str:
-    """Return a row's fields in words, defaults left out."""
-    import dataclasses
-
-    parts: Sequence[str] = [
-        f"{field.name} {getattr(row, field.name):g}"
-        if isinstance(getattr(row, field.name), float)
-        else f"{field.name} {getattr(row, field.name)}"
-        for field in dataclasses.fields(row)
-        if field.name not in ("name", "std", "bias") and getattr(row, field.name) != field.default
-    ]
-    return f"{type(row).__name__.lower()} {', '.join(parts)}".strip()

@@ -31,6 +31,10 @@ class ModelConfig:
     """Outputs; by default those of the data. Stated, it must equal them."""
     edits: tuple[Remove | Change | Insert, ...] = ()
     """Layers removed, changed or added, in order."""
+    weights: str | None = None
+    """A run, checkpoint or file of weights to start from; a last layer with other classes starts anew."""
+    weights_layers: tuple[str, ...] = ()
+    """The layers to take from `weights`; by default all. A recipe that states them does not start without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +99,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if isinstance(self.schedule, Plateau) and self.data.select_on == "none":
             raise ValueError('schedule "plateau" needs a selection error: data.select_on is "none"')
-        if isinstance(self.data.size, int) and self.view.crop > self.data.size:
+        if isinstance(self.data.size, int) and self.view.crop > self.data.size + 2 * self.view.pad:
             raise ValueError(f"view.crop {self.view.crop} does not fit into data.size {self.data.size}")
 
     def to_toml(self) -> str:
@@ -134,16 +138,22 @@ def load_recipe(where: str | Path, changes: Sequence[str] | Mapping[str, Any] = 
     Raises:
         RecipeError: no such recipe, unknown key (with the nearest one), wrong type or refused value.
     """
-    table = _read(where)
-    base = table.pop("extends", None)
-    if base is not None:
-        parent = _read(base if str(base) in recipe_names() else Path(where).parent / str(base))
-        if "extends" in parent:
-            raise RecipeError("a recipe that is extended may not extend another", where=str(base))
-        table = merge(parent, table)
+    table = _resolved(where, ())
     for change in [changes] if isinstance(changes, Mapping) else map(parse_assignment, changes):
         table = merge(table, change)
     return build(Recipe, table)
+
+
+def _resolved(where: str | Path, heirs: tuple[str | Path, ...]) -> dict[str, Any]:
+    """Return a recipe's table laid over those it extends."""
+    table = _read(where)
+    base = table.pop("extends", None)
+    if base is None:
+        return table
+    parent = str(base) if str(base) in recipe_names() else (Path(where).parent / str(base)).resolve()
+    if parent in heirs:
+        raise RecipeError("recipes extend one another in a circle", where=str(base))
+    return merge(_resolved(parent, (*heirs, parent)), table)
 
 
 def _read(where: str | Path) -> dict[str, Any]:

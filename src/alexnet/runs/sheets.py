@@ -14,7 +14,7 @@ from alexnet.pictures.views import draw_views
 from alexnet.runs.assemble import describe_pictures
 from alexnet.runs.recipe import load_recipe
 from alexnet.views.plan import draw_plan
-from alexnet.views.train_view import subtracted_mean, train_view
+from alexnet.views.train_view import subtracted_mean, train_view, with_border
 
 _SHEET, _VIEWED, _VIEWS = 48, 8, 5
 
@@ -36,14 +36,14 @@ def draw_pack_views(pack: Pack, recipe_name: str, out: Path) -> None:
     """
     recipe = load_recipe(recipe_name)
     view = recipe.view
-    if view.crop > min(pack.shape[:2]):
+    if view.crop > min(pack.shape[:2]) + 2 * view.pad:
         raise UsageError(
             f"recipe {recipe_name} crops {view.crop} pixels of {pack.shape[0]}-pixel pictures",
             remedy="choose another with --recipe",
         )
     train, picture = pack.split("train"), describe_pictures(pack)
     samples = np.linspace(0, len(train) - 1, min(_VIEWED, len(train))).astype(np.int64)
-    originals = train.read(samples)
+    originals = with_border(train.read(samples), view.pad)
     mean = subtracted_mean(view, picture)
     key = Key.from_seed(recipe.seed).derive("views")
     views = [

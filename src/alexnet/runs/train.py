@@ -107,7 +107,7 @@ def resume(path: Path, device: torch.device, open_pack: Callable[[Path], Pack]) 
         pack = open_pack(Path(record["data"]))
         if pack.digest != record["pack_digest"]:
             raise CheckpointError("the pack is not the one this run began with", where=pack.path)
-        parts = assemble(recipe, pack, device)
+        parts = assemble(recipe, pack, device, starts=False)
         notes: list[str] = []
         if changed := environment.differences(record["environment"], environment.describe(device)):
             notes.append(f"bits may differ from an uninterrupted run: {', '.join(changed)}")
@@ -147,6 +147,7 @@ def restore(parts: Parts, folder: RunFolder, say: Callable[[str], None]) -> Trai
     """
     path = folder.checkpoints.latest(say)
     if path is None:
+        parts.reset()
         return TrainState()
     net, optimizer = parts.learner.net, parts.learner.optimizer
     named = dict(net.named_parameters())

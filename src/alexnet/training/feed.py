@@ -16,7 +16,7 @@ from alexnet.core.keys import Key
 from alexnet.training.config import TrainConfig
 from alexnet.views.config import ViewConfig
 from alexnet.views.plan import Picture, draw_plan
-from alexnet.views.train_view import subtracted_mean, train_view
+from alexnet.views.train_view import subtracted_mean, train_view, with_border
 
 
 class Images(Protocol):
@@ -119,5 +119,5 @@ class Feed:
         plan = draw_plan(
             self.key.derive("views"), epoch, samples, self.view, self.picture, color_noise=color_noise
         )
-        inputs = train_view(self.images.read(samples), plan, self.mean)
+        inputs = train_view(with_border(self.images.read(samples), self.view.pad), plan, self.mean)
         return Batch(inputs, torch.from_numpy(self.images.labels[samples].astype(np.int64)), samples)

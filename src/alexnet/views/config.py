@@ -14,6 +14,8 @@ class ViewConfig:
 
     crop: int = 224
     """Side of the square the network sees, in pixels."""
+    pad: int = 0
+    """Black pixels added on every side before the crop: room for shifts, or LeNet-5's 32 pixels from 28."""
     random_crop: bool = True
     """Draw the crop's place for each image and epoch; otherwise the center is used."""
     mirror: bool = True
@@ -23,8 +25,8 @@ class ViewConfig:
     `lighting` (the constants that circulate with torch code), `off`."""
     color_noise_std: float = 0.1
     """Standard deviation of the noise's coefficients."""
-    mean: Literal["image", "channel", "none"] = "image"
-    """What is subtracted: the center crop of the training set's mean image (2012), or its mean color."""
+    mean: Literal["image", "channel", "none"] | float = "image"
+    """What is subtracted: the center crop of the training set's mean image (2012), its mean color, or a gray level."""
     scale: float = 1.0
     """Factor on the network's input; 1 keeps the 2012 range of about -128 .. 128."""
     brightness: float = 0.0
@@ -39,7 +41,7 @@ class ViewConfig:
     def __post_init__(self) -> None:
         if self.crop < 1:
             raise ValueError(f"crop must be at least 1 pixel, not {self.crop}")
-        for name in ("color_noise_std", "brightness", "contrast", "rotation_degrees", "translation"):
+        for name in ("pad", "color_noise_std", "brightness", "contrast", "rotation_degrees", "translation"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
 

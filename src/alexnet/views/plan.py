@@ -31,13 +31,13 @@ class Picture:
         """Mean of each channel, float32 (C,)."""
         return self.mean_image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
 
-    def room(self, crop: int) -> tuple[int, int]:
-        """Return how many pixels a crop can move down and to the right.
+    def room(self, crop: int, pad: int = 0) -> tuple[int, int]:
+        """Return how many pixels a crop can move down and to the right in pictures with a border of `pad`.
 
         Raises:
             UsageError: the pictures are smaller than the crop.
         """
-        height, width, _ = self.shape
+        height, width = self.shape[0] + 2 * pad, self.shape[1] + 2 * pad
         if crop > min(height, width):
             raise UsageError(f"a {crop}-pixel crop does not fit into {height} x {width} pictures")
         return height - crop, width - crop
@@ -79,7 +79,7 @@ def draw_plan(
     Raises:
         UsageError: the crop or the color noise does not suit the pictures.
     """
-    down, right = picture.room(config.crop)
+    down, right = picture.room(config.crop, config.pad)
     channels = picture.shape[2]
     uniform = key.derive("geometry").uniform(epoch, samples, 8)
     count = len(samples)

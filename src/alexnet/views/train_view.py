@@ -22,21 +22,32 @@ def subtracted_mean(config: ViewConfig, picture: Picture) -> np.ndarray:
     Raises:
         UsageError: the pictures are smaller than the crop.
     """
-    down, right = picture.room(config.crop)
+    down, right = picture.room(config.crop, config.pad)
     shape = (config.crop, config.crop, picture.shape[2])
     if config.mean == "none":
         return np.zeros(shape, np.float32)
     if config.mean == "channel":
         return np.broadcast_to(picture.mean_color, shape).copy()
+    if not isinstance(config.mean, str):
+        return np.full(shape, config.mean, np.float32)
     top, left = down // 2, right // 2
-    return np.ascontiguousarray(picture.mean_image[top : top + config.crop, left : left + config.crop])
+    return np.ascontiguousarray(
+        with_border(picture.mean_image, config.pad)[top : top + config.crop, left : left + config.crop]
+    )
+
+
+def with_border(images: np.ndarray, pad: int) -> np.ndarray:
+    """Return pictures (..., H, W, C) with `pad` black pixels on every side."""
+    if not pad:
+        return images
+    return np.pad(images, [(0, 0)] * (images.ndim - 3) + [(pad, pad), (pad, pad), (0, 0)])
 
 
 def train_view(images: np.ndarray, plan: ViewPlan, mean: np.ndarray) -> Tensor:
     """Return the network's input for a batch of packed pictures.
 
     Args:
-        images: uint8 (N, H, W, C).
+        images: uint8 (N, H, W, C), with their border where the view has one.
         plan: The batch's draws.
         mean: float32 (h, w, C): what to subtract; its size is the crop's.
 
