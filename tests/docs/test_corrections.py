@@ -9,7 +9,8 @@ from alexnet.core.keys import Key
 from alexnet.nets.catalog import NETWORKS
 from alexnet.nets.compare import compare
 from alexnet.nets.rows import Activation, Conv, Dropout, Linear, Pool
-from alexnet.nets.summary import output_shape, summarize
+from alexnet.nets.shapes import output_shape
+from alexnet.nets.summary import summarize
 from alexnet.nets.tables import change
 from alexnet.runs.recipe import load_recipe
 from alexnet.views.color import LIGHTING_EIGENVALUES, color_directions

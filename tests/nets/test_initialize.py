@@ -69,20 +69,8 @@ def test_a_networks_own_initialization_is_its_sources(name, init):
     assert ([row.std for row in rows], [row.bias for row in rows]) == STARTS[init]
 
 
-UNLIKE = {("alexnet_caffe", init) for init in ("paper", "config145", "quick")}
-UNLIKE |= {("alexnet_owt", init) for init in STARTS}
-"""Networks whose own numbers show through a named start: it states some of its numbers only."""
-
-
-@pytest.mark.parametrize(
-    ("name", "init"),
-    [
-        pytest.param(n, i, marks=pytest.mark.xfail((n, i) in UNLIKE, strict=True, reason="own numbers remain"))
-        for n in sorted(NETWORKS)
-        for i in sorted(STARTS)
-        if n.startswith("alexnet")
-    ],
-)
+@pytest.mark.parametrize("init", sorted(STARTS))
+@pytest.mark.parametrize("name", sorted(n for n in NETWORKS if n.startswith("alexnet")))
 def test_a_named_start_is_the_same_on_every_alexnet(name, init):
     deviations, biases = (dict(zip(LAYERS, values, strict=True)) for values in STARTS[init])
     own = {row.name: row for row in weighted(NETWORKS[name].table)}

@@ -13,7 +13,8 @@ from alexnet.nets.catalog import NETWORKS
 from alexnet.nets.layers import PartialConvolution, RbfOutput, Subsampling
 from alexnet.nets.network import Network
 from alexnet.nets.rows import BatchNorm, Conv, Linear, LocalConv, PartialConv, Pool, Rbf, Subsample, Weighted
-from alexnet.nets.summary import output_shape, summarize
+from alexnet.nets.shapes import output_shape
+from alexnet.nets.summary import summarize
 from alexnet.nets.tables import change
 
 SHAPES = {
@@ -239,7 +240,7 @@ def test_a_kernel_that_does_not_fit_is_refused_by_name():
 
 
 def test_channels_that_do_not_split_are_refused_by_name():
-    with pytest.raises(ValueError, match="conv2: 95 -> 256 channels do not split into 2"):
+    with pytest.raises(ValueError, match="norm1: 95 -> 95 channels do not split into 2"):
         summarize(change(ALEXNET.table, "conv1", channels=95), (3, 224, 224), 1000)
 
 

@@ -110,7 +110,6 @@ def test_dropout_trains_inside_a_compiled_function(compiler):
     assert abs(int(kept) - 500) < 6 * 0.5 * 1000**0.5
 
 
-@pytest.mark.xfail(strict=True, reason="the compiler traces into the numpy that draws keyed masks")
 def test_dropout_keeps_its_keyed_masks_inside_a_compiled_function(compiler):
     layer, x = Dropout(0.5, name="drop6").train(), torch.ones(4, 50)
     compiled = torch.compile(layer, backend="aot_eager")

@@ -133,7 +133,6 @@ def test_an_empty_batch_is_normalized_to_an_empty_batch(dtype, no_kernels):
     check_empty_batch(dtype)
 
 
-@pytest.mark.xfail(strict=True, reason="the kernel is called without its working memory")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_kernel_normalizes_an_empty_batch_to_an_empty_batch(dtype, kernels):
     check_empty_batch(dtype)

@@ -35,7 +35,9 @@ class InputSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; the mean as base64 of little-endian float32."""
-        values = {k: getattr(self, k) for k in ("size", "crop", "channels", "filter", "exif_rotate", "scale", "pad")}
+        values = {
+            k: getattr(self, k) for k in ("size", "crop", "channels", "filter", "exif_rotate", "scale", "pad")
+        }
         values["mean"] = base64.b64encode(self.mean.astype("<f4").tobytes()).decode()
         return values
 

@@ -15,6 +15,7 @@ from alexnet.nets.catalog import INITIALIZATIONS, OF_ALEXNET, find_network
 from alexnet.nets.edits import Edit, apply_edits
 from alexnet.nets.initialize import initialize
 from alexnet.nets.network import Network
+from alexnet.nets.rows import Linear
 from alexnet.nets.tables import NetSpec, Table
 from alexnet.nets.weights import Weights, read_weights
 
@@ -68,6 +69,9 @@ def create_model(
 
 
 def _build(spec: NetSpec, num_classes: int, table: Table) -> Network:
+    last = table[-1] if table else None
+    if isinstance(last, Linear) and last.units not in (None, num_classes):
+        raise UsageError(f"{last.name} gives {last.units} values for {num_classes} classes", where=spec.name)
     try:
         return Network(spec, num_classes, table)
     except ValueError as error:

@@ -59,8 +59,8 @@ class Change:
     kind: ClassVar[str] = "change"
     row: str
     """Its name."""
-    fields: Mapping[str, int | float | str | bool] = field(default_factory=dict)
-    """New values by field name."""
+    fields: Mapping[str, int | float | str | bool | list] = field(default_factory=dict)
+    """New values by field name; as in `Insert`, `function` or `how` is a row's own `kind`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +70,9 @@ class Insert:
     kind: ClassVar[str] = "insert"
     after: str
     """Name of the row before it."""
-    row: Mapping[str, int | float | str | bool]
-    """`kind` (conv, linear, activation, lrn, spatial_norm, pool, dropout), `name`, and the row's fields."""
+    row: Mapping[str, int | float | str | bool | list]
+    """`kind` (a key of `ROWS`), `name`, and the row's fields; a row's own `kind` is spelled `function` for an
+    activation, `how` for a pool or a subsampling."""
 
 
 Edit = Remove | Change | Insert
@@ -94,8 +95,9 @@ def apply_edits(table: Table, edits: Sequence[Edit]) -> Table:
                 table = without(table, edit.row)
             case Change():
                 old = table[names.index(edit.row)]
-                new = build(type(old), {**to_table(old), **edit.fields}, f"{where}.fields.")
-                table = change_row(table, edit.row, **{k: getattr(new, k) for k in edit.fields})
+                fields = _own_names(type(old), edit.fields)
+                new = build(type(old), {**to_table(old), **fields}, f"{where}.fields.")
+                table = change_row(table, edit.row, **{k: getattr(new, k) for k in fields})
             case Insert():
                 table = insert_after(table, edit.after, build_row(edit.row, f"{where}.row."))
     return table
@@ -111,7 +113,10 @@ def build_row(values: Mapping[str, Any], where: str) -> Row:
     if kind not in ROWS:
         raise RecipeError(f"{kind!r} is not a kind of row", where=f"{where}kind", remedy=nearest(kind, ROWS))
     values = {name: value for name, value in values.items() if name != "kind"}
-    if kind in ("activation", "pool"):
-        # These rows have a field of the same name: the recipe spells it `function` and `how`.
-        values = {{"function": "kind", "how": "kind"}.get(name, name): value for name, value in values.items()}
-    return build(ROWS[kind], values, where)
+    return build(ROWS[kind], _own_names(ROWS[kind], values), where)
+
+
+def _own_names(row: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields under the row's names: its own `kind` is spelled `function` or `how` beside the row's kind."""
+    spelled = {Activation: "function", Pool: "how", Subsample: "how"}.get(row)
+    return {"kind" if name == spelled else name: value for name, value in values.items()}

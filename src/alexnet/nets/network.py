@@ -12,7 +12,7 @@ from alexnet.core.keys import Key
 from alexnet.nets.initialize import initialize
 from alexnet.nets.layers import FlatLinear, build_layer
 from alexnet.nets.rows import Linear
-from alexnet.nets.summary import output_shape
+from alexnet.nets.shapes import output_shape
 from alexnet.nets.tables import NetSpec, Table
 
 
@@ -25,6 +25,7 @@ class Network(nn.Sequential):
 
     def __init__(self, spec: NetSpec, num_classes: int, table: Table | None = None):
         table = spec.table if table is None else table
+        _check_names(table)
         super().__init__(OrderedDict(_modules(table, spec.input_shape, num_classes)))
         self.spec, self.table, self.num_classes = spec, table, num_classes
 
@@ -91,6 +92,19 @@ class Network(nn.Sequential):
         setattr(self, row.name, FlatLinear(self.num_features, num_classes, **factory))
         self.table, self.num_classes = (*self.table[:-1], row), num_classes
         initialize(self, (row,), key)
+
+
+def _check_names(table: Table) -> None:
+    names = [row.name for row in table]
+    for name in names:
+        if (
+            not name.isidentifier()
+            or hasattr(Network, name)
+            or name in ("spec", "table", "num_classes", "training")
+        ):
+            raise ValueError(f"{name!r} cannot be the name of a layer")
+    if len(set(names)) < len(names):
+        raise ValueError("two layers have one name")
 
 
 def _modules(

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from alexnet.nets.rows import BatchNorm, Conv, Linear, LocalConv, PartialConv, Pool, Rbf, Row, Subsample
+from alexnet.nets.shapes import output_shape
 from alexnet.nets.tables import Table
 
 
@@ -27,33 +28,6 @@ class RowSummary:
     """Side of the square of input pixels that one output unit sees, borders left aside."""
     crossing: int
     """Values that the towers read of each other; 0 in a network of one tower."""
-
-
-def output_shape(row: Row, shape: tuple[int, ...], num_classes: int) -> tuple[int, ...]:
-    """Return the shape of a row's output for one image.
-
-    Raises:
-        ValueError: the row cannot read this shape; names the row.
-    """
-    match row:
-        case Conv():
-            _check_groups(row, shape[0], row.channels)
-            return (row.channels, *(_convolved(row, side) for side in shape[1:]))
-        case PartialConv():
-            return (_linked(row, shape[0]), *(side - row.kernel + 1 for side in shape[1:]))
-        case LocalConv():
-            return (row.channels, *(side + 2 * row.pad - row.kernel + 1 for side in shape[1:]))
-        case Pool():
-            return (shape[0], *(_pooled(row, side) for side in shape[1:]))
-        case Subsample():
-            return (shape[0], *(side // row.size for side in shape[1:]))
-        case Linear():
-            units = row.units or num_classes
-            _check_groups(row, math.prod(shape), units)
-            return (units,)
-        case Rbf():
-            return (num_classes,)
-    return shape
 
 
 def summarize(table: Table, input_shape: tuple[int, int, int], num_classes: int) -> list[RowSummary]:
@@ -118,31 +92,3 @@ def _counts(row: Row, shape: tuple[int, ...], out: tuple[int, ...]) -> tuple[int
         case BatchNorm():
             return 2 * shape[0], 0, 0, 0
     return 0, 0, 0, 0
-
-
-def _check_groups(row: Conv | Linear, inputs: int, outputs: int) -> None:
-    if inputs % row.groups or outputs % row.groups:
-        raise ValueError(f"{row.name}: {inputs} -> {outputs} channels do not split into {row.groups}")
-
-
-def _linked(row: PartialConv, channels: int) -> int:
-    highest = max(source for sources in row.links for source in sources)
-    if highest >= channels:
-        raise ValueError(f"{row.name}: a link reads map {highest}, but there are {channels}")
-    return len(row.links)
-
-
-def _convolved(row: Conv, side: int) -> int:
-    out = (side + 2 * row.pad + row.pad_after - row.kernel) // row.stride + 1
-    if out < 1:
-        raise ValueError(f"{row.name}: a {row.kernel} x {row.kernel} kernel does not fit into {side} pixels")
-    return out
-
-
-def _pooled(row: Pool, side: int) -> int:
-    steps = (side - row.size) / row.stride
-    out = (math.ceil(steps) if row.ceil else math.floor(steps)) + 1
-    out = min(out, (side - 1) // row.stride + 1)  # every window begins inside the map
-    if out < 1:
-        raise ValueError(f"{row.name}: a {row.size} x {row.size} window does not fit into {side} pixels")
-    return out

@@ -78,6 +78,7 @@ class Dropout(nn.Module):
         return torch.from_numpy(mask).view(x.shape).to(x.device)
 
 
+@torch.compiler.disable
 def keyed_mask(draws: Draws, name: str, units: int, rate: float) -> np.ndarray:
     """Return the mask (N, units) of a layer as bool: True where a unit is kept.
 

@@ -95,7 +95,7 @@ def _run(direction: str, x: Tensor, *rest: Tensor | int | float, maps: int) -> N
     batch, channels, height, width = x.shape
     name = f"alexnet_spatial_norm_{direction}_{native.SUFFIX[x.dtype]}"
     constants = height, width, channels, size // 2, alpha, beta, k
-    native.run(name, batch, x, *tensors, *constants, scratch=maps * x[0].numel() if batch else 0)
+    native.run(name, batch, x, *tensors, *constants, scratch=maps * channels * height * width)
 
 
 def _scale(x: Tensor, size: int, alpha: float, beta: float, k: float) -> tuple[Tensor, Tensor]:
