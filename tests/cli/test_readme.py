@@ -6,14 +6,32 @@ from pathlib import Path
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
-def test_the_python_lines_of_the_readme_run(pictures, tmp_path, monkeypatch, capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+def python_lines():
+    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_python_lines_of_the_readme_train_and_predict(pictures, tmp_path, monkeypatch, capsys):
     (tmp_path / "PICTURES").symlink_to(pictures)
     (tmp_path / "cat.jpg").symlink_to(pictures / "class3" / "0.png")
     monkeypatch.chdir(tmp_path)
-    exec(compile(code.replace("epochs=10", "epochs=1"), "README.md", "exec"), {})
+    exec(compile(python_lines()[0].replace("epochs=10", "epochs=1"), "README.md", "exec"), {})
     assert (tmp_path / "runs" / "alexnet-1" / "learning-curves.png").is_file()
     assert "class" in capsys.readouterr().out
+
+
+def test_the_python_lines_of_the_readme_read_and_write_weights(tmp_path, monkeypatch):
+    import torch
+
+    import alexnet
+    from alexnet.nets.interchange.torchvision import to_torchvision
+
+    monkeypatch.chdir(tmp_path)
+    torch.save(to_torchvision(alexnet.create_model("alexnet_owt", seed=0)), "alexnet-owt.pth")
+    _, code = python_lines()
+    names = {"alexnet": alexnet, "images": torch.zeros(1, 3, 224, 224)}
+    exec(compile(code, "README.md", "exec"), names)
+    again = alexnet.create_model("alexnet_owt", weights=tmp_path / "mine.safetensors")
+    assert torch.equal(again.fc8.weight, names["net"].fc8.weight) and again.num_classes == 20
 
 
 def test_every_verb_of_the_readme_exists():

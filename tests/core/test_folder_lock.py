@@ -11,14 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from alexnet.core import files
+from alexnet.core import lock
 from alexnet.core.errors import StorageError
-from alexnet.core.files import FolderLock
+from alexnet.core.lock import FolderLock
 
 HOLDER = """
 import sys
 from pathlib import Path
-from alexnet.core.files import FolderLock
+from alexnet.core.lock import FolderLock
 lock = FolderLock(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
@@ -61,7 +61,7 @@ def test_a_disk_without_locks_is_not_reported_as_in_use(monkeypatch, tmp_path):
     def refuse(_: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(files, "_lock", refuse)
+    monkeypatch.setattr(lock, "_lock", refuse)
     with pytest.raises(StorageError, match="No locks available"):
         FolderLock(tmp_path)
 
@@ -75,7 +75,7 @@ def test_windows_locks_one_agreed_byte_whatever_the_file_holds(monkeypatch, tmp_
     places = []
     fake = SimpleNamespace(LK_NBLCK=2, locking=lambda file, *_: places.append(os.lseek(file, 0, os.SEEK_CUR)))
     monkeypatch.setitem(sys.modules, "msvcrt", fake)
-    monkeypatch.setattr(files, "_lock", files._windows_lock)
+    monkeypatch.setattr(lock, "_lock", lock._windows_lock)
     for _ in range(2):
         FolderLock(tmp_path).release()
     assert len(places) == 2 and len(set(places)) == 1

@@ -18,7 +18,7 @@ import pytest
 from loopback_site import CONTENT, OTHER, Downloader, Site, running_site
 
 from alexnet.core.errors import DataError, StorageError
-from alexnet.core.files import FolderLock
+from alexnet.core.lock import FolderLock
 from alexnet.data import transfer
 from alexnet.data.known import RemoteFile
 

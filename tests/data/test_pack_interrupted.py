@@ -21,7 +21,7 @@ from pack_at_every_crash import SOURCE as CRASH_SOURCE
 from pack_slowly import SETTINGS, slow_source
 
 from alexnet.core.errors import DataError, StorageError
-from alexnet.core.files import FolderLock
+from alexnet.core.lock import FolderLock
 from alexnet.data.pack.plan import PackSettings
 from alexnet.data.pack.shard_maker import ShardMaker
 from alexnet.data.pack.write import pack_source

@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,7 +38,7 @@ def commit_file(path: Path, size: int = 0) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     temporary = _temporary_name(path)
-    with _explained(path):
+    with explained(path):
         reserve(path.parent, size)
         try:
             with open(temporary, "wb") as stream:
@@ -69,7 +69,7 @@ def commit_existing(temporary: Path, path: Path) -> None:
     Raises:
         StorageError: no permission, or the device failed; `path` is the old file or the new one.
     """
-    with _explained(path):
+    with explained(path):
         _sync_file(temporary)
         os.replace(temporary, path)
         sync_folder(path.parent)
@@ -87,7 +87,7 @@ def commit_folder(path: Path, size: int = 0) -> Iterator[Path]:
     """
     path = Path(path)
     temporary = _temporary_name(path)
-    with _explained(path):
+    with explained(path):
         if path.exists():
             raise StorageError("already exists", where=path, remedy="choose another name or remove it")
         reserve(path.parent, size)
@@ -183,44 +183,6 @@ def process_runs(pid: int) -> bool:
     return True
 
 
-class FolderLock:
-    """Exclusive use of one folder by one process, released by the system when the process ends.
-
-    Raises:
-        StorageError: another process holds the folder; names its id.
-    """
-
-    def __init__(self, folder: Path):
-        self.path = Path(folder) / ".lock"
-        with _explained(self.path):
-            self._stream = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the lock
-        try:
-            _lock(self._stream.fileno())
-        except OSError as error:
-            self._stream.seek(0)
-            holder = self._stream.read().strip() or "unknown"
-            self._stream.close()
-            if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-                raise storage_error(error, self.path) from error
-            raise StorageError(
-                f"is in use by another process (id {holder})", where=folder, remedy="wait for it or stop it"
-            ) from None
-        self._stream.seek(0)
-        self._stream.truncate()
-        self._stream.write(str(os.getpid()))
-        self._stream.flush()
-
-    def release(self) -> None:
-        """Give the folder back."""
-        self._stream.close()
-
-    def __enter__(self) -> FolderLock:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to the disk, where the system can (Windows cannot and need not)."""
     if sys.platform == "win32":
@@ -260,7 +222,8 @@ def storage_error(error: OSError, where: object) -> StorageError:
 
 
 @contextlib.contextmanager
-def _explained(where: Path) -> Iterator[None]:
+def explained(where: Path) -> Iterator[None]:
+    """Turn an error of the system inside the block into a StorageError that names `where`."""
     try:
         yield
     except OSError as error:
@@ -282,19 +245,3 @@ def _discard(path: Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink()
-
-
-def _windows_lock(descriptor: int) -> None:
-    import msvcrt
-
-    os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # one agreed byte, past the text that others may read
-    msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-
-def _posix_lock(descriptor: int) -> None:
-    import fcntl
-
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-_lock: Callable[[int], None] = _windows_lock if sys.platform == "win32" else _posix_lock

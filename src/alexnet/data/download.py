@@ -13,7 +13,8 @@ from pathlib import Path
 
 from alexnet.core.cache import downloads_folder
 from alexnet.core.errors import DataError
-from alexnet.core.files import FolderLock, commit_existing, sha256, storage_error
+from alexnet.core.files import commit_existing, sha256, storage_error
+from alexnet.core.lock import FolderLock
 from alexnet.data.known import RemoteFile, known_dataset
 from alexnet.data.transfer import PartialFile, TransferError, receive
 

@@ -14,7 +14,8 @@ import torch
 from alexnet.checkpoint.store import MODEL, STATE, VELOCITY, read_json, read_tensors
 from alexnet.config.load import to_table
 from alexnet.core.errors import AlexNetError, CheckpointError
-from alexnet.core.files import FolderLock, human_bytes
+from alexnet.core.files import human_bytes
+from alexnet.core.lock import FolderLock
 from alexnet.core.terminal import Progress, duration
 from alexnet.data.pack.read import Pack
 from alexnet.evaluation.evaluate import evaluate

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.core.errors import StorageError, UsageError
-from alexnet.core.files import TEMPORARY, FolderLock, commit_bytes, reserve, storage_error
+from alexnet.core.files import TEMPORARY, commit_bytes, reserve, storage_error
+from alexnet.core.lock import FolderLock
 from alexnet.data.pack.estimate import estimate_plan
 from alexnet.data.pack.manifest import MANIFEST, read_manifest
 from alexnet.data.pack.picture import UNREADABLE
