@@ -41,7 +41,7 @@ def run(path, *, until=None, in_validation=False, schedule="stages", init_seed=0
     made = tiny_run.learner(schedule=SCHEDULES[schedule], init_seed=init_seed)
     folder = RunFolder(path)
     folder.path.mkdir(exist_ok=True)
-    state = restore(SimpleNamespace(learner=made), folder, lambda line: None)
+    state = restore(SimpleNamespace(learner=made, reset=lambda: None), folder, lambda line: None)
     request, stop = stop_after(None if in_validation else until)
 
     def save(place):
@@ -161,5 +161,8 @@ def test_a_damaged_newest_checkpoint_costs_its_steps_only(uninterrupted, tmp_pat
 
 def test_a_run_without_a_checkpoint_starts_at_its_beginning(tmp_path):
     made = tiny_run.learner()
-    assert restore(SimpleNamespace(learner=made), RunFolder(tmp_path), lambda line: None) == TrainState()
+    assert (
+        restore(SimpleNamespace(learner=made, reset=lambda: None), RunFolder(tmp_path), lambda line: None)
+        == TrainState()
+    )
     assert tiny_run.same_bits(made, tiny_run.learner())
