@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from itertools import islice
@@ -45,10 +46,7 @@ class Network(nn.Sequential):
         shape: tuple[int, ...] = self.input_shape
         for row in self.table[:-1]:
             shape = output_shape(row, shape, self.num_classes)
-        count = 1
-        for side in shape:
-            count *= side
-        return count
+        return math.prod(shape)
 
     def get_classifier(self) -> nn.Module:
         """Return the last layer."""

@@ -24,7 +24,7 @@ from alexnet.nets.transfer import transfer_weights
 from alexnet.optim.groups import build_optimizer
 from alexnet.runs.data import require_classes
 from alexnet.runs.portions import Portions, portion
-from alexnet.runs.recipe import ModelConfig, Recipe
+from alexnet.runs.recipe import Recipe
 from alexnet.training.config import TrainConfig
 from alexnet.training.feed import Feed
 from alexnet.training.fit import Learner, Validation
@@ -79,19 +79,11 @@ class Parts:
 
     def reset(self) -> None:
         """Put weights and optimizer back to the start of the run."""
-        begin(self.learner.net, self.recipe.model, self.learner.key)
+        net, model = self.learner.net, self.recipe.model
+        initialize(net, net.table, self.learner.key.derive("init"))
+        if model.weights is not None:
+            transfer_weights(net, model.weights, model.weights_layers)
         self.learner.optimizer.state.clear()
-
-
-def begin(net: Network, model: ModelConfig, key: Key) -> None:
-    """Give a network the weights that its run starts from.
-
-    Raises:
-        UsageError: the recipe's stored weights cannot be read or do not fit.
-    """
-    initialize(net, net.table, key.derive("init"))
-    if model.weights is not None:
-        transfer_weights(net, model.weights, model.weights_layers)
 
 
 def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool = True) -> Parts:
@@ -110,8 +102,8 @@ def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool =
     num_classes = len(pack.classes)
     model = recipe.model
     net = create_model(model.name, num_classes, init=model.init, edits=model.edits, key=key.derive("init"))
-    if starts:
-        begin(net, model, key)
+    if starts and model.weights is not None:
+        transfer_weights(net, model.weights, model.weights_layers)
     net = _placed(net, recipe.train, device)
     learner = Learner(net, build_optimizer(net, recipe.optim), recipe.schedule, recipe.train, device, key)
     picture = describe_pictures(pack)
