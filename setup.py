@@ -1,13 +1,21 @@
 """The optional compiled kernels; everything else is in pyproject.toml."""
 
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 
+KERNELS = Path("src/alexnet/kernels")
 FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-ffp-contract=off", "-fno-math-errno"]
 
 setup(
     ext_modules=[
-        Extension("alexnet.ops._native", ["src/alexnet/ops/native.c"], extra_compile_args=FLAGS, optional=True)
+        Extension(
+            "alexnet.kernels._library",
+            sorted(str(file) for file in KERNELS.glob("*.c")),
+            depends=[str(KERNELS / "common.h")],
+            extra_compile_args=FLAGS,
+            optional=True,
+        )
     ]
 )

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from alexnet.kernels import library
 from alexnet.ops import native
 
 
@@ -16,7 +17,7 @@ def kernels():
 @pytest.fixture
 def no_kernels(monkeypatch):
     """The package as it is without compiled code."""
-    monkeypatch.setattr(native, "_library", lambda: None)
+    monkeypatch.setattr(library, "_library", lambda: None)
 
 
 @pytest.fixture(params=["kernels", "no_kernels"])

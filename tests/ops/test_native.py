@@ -1,13 +1,12 @@
 """The compiled kernels: the same bits as their references, however the work is cut."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alexnet.kernels import library
 from alexnet.ops import native
 from alexnet.views.plan import ViewPlan
 from alexnet.views.train_view import reference, train_view
@@ -75,7 +74,7 @@ def test_the_view_kernel_gives_the_bits_of_the_reference_on_any_number_of_thread
 
 
 def test_without_kernels_the_reference_is_used(monkeypatch):
-    monkeypatch.setattr(native, "_library", lambda: None)
+    monkeypatch.setattr(library, "_library", lambda: None)
     monkeypatch.setattr(native, "run", None)
     images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
     zeros, ones = np.zeros(2, np.int32), np.ones(2, np.float32)
@@ -147,26 +146,3 @@ def test_an_update_is_the_same_bits_on_any_number_of_threads(count, threads):
             torch.set_num_threads(before)
         results.append((weight, velocity))
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
-
-
-@given(st.integers(0, 10_000), st.integers(1, 64))
-def test_the_parts_of_a_range_meet_and_cover_it(count, parts):
-    bounds = list(native._bounds(count, parts))
-    assert bounds[0][0] == 0 and bounds[-1][1] == count
-    assert all(a[1] == b[0] for a, b in pairwise(bounds))
-    lengths = [stop - start for start, stop in bounds]
-    assert max(lengths) - min(lengths) <= 1
-    assert len(bounds) == max(1, min(count, parts))
-
-
-@pytest.mark.parametrize(("value", "usable"), [("0", False), ("1", True)])
-@needs_kernels
-def test_an_environment_variable_switches_the_kernels_off(value, usable, monkeypatch):
-    monkeypatch.setenv("ALEXNET_NATIVE", value)
-    assert (native._library.__wrapped__() is not None) == usable
-
-
-@needs_kernels
-def test_a_missing_library_means_the_torch_path(monkeypatch):
-    monkeypatch.setattr(native.importlib.util, "find_spec", lambda name: None)
-    assert native._library.__wrapped__() is None

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alexnet.ops import native
+from alexnet.kernels import library
 from alexnet.optim.sgd import SGD
 
 
@@ -70,7 +70,7 @@ def test_updates_are_the_papers_formula(momentum, decay, rates):
 def test_single_precision_stays_within_its_rounding(compiled, channels_last, monkeypatch):
     """Twenty steps, each with at most eight roundings of terms no larger than the weights and velocities."""
     if not compiled:
-        monkeypatch.setattr(native, "_library", lambda: None)
+        monkeypatch.setattr(library, "_library", lambda: None)
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     narrow = [
         torch.nn.Parameter(p.to(memory_format=memory_format))

@@ -90,7 +90,7 @@ _spatial_norm.register_autograd(_differentiate, setup_context=_save_for_backward
 
 
 def _run(direction: str, x: Tensor, *rest: Tensor | int | float, maps: int) -> None:
-    """Run the kernel on channels-last x; `maps` is its working memory in maps of one image (native.c)."""
+    """Run the kernel on channels-last x; `maps` is its working memory in maps of one image (kernels/spatial_norm.c)."""
     *tensors, size, alpha, beta, k = rest
     batch, channels, height, width = x.shape
     name = f"alexnet_spatial_norm_{direction}_{native.SUFFIX[x.dtype]}"
