@@ -19,8 +19,18 @@
 
 #ifdef _WIN32
 #define EXPORT __declspec(dllexport)
+#define INLINE static __forceinline
 #else
 #define EXPORT __attribute__((visibility("default")))
+#define INLINE static inline __attribute__((always_inline)) /* else a helper is compiled once, for the oldest CPU */
+#endif
+
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define INDEPENDENT
 #endif
 
 typedef union {
@@ -31,29 +41,41 @@ typedef union {
 
 typedef void Kernel(int64_t start, int64_t stop, int64_t part, const Value *v);
 
-static inline float from_bf16(uint16_t bits) {
+INLINE float from_bf16(uint16_t bits) {
     uint32_t word = (uint32_t)bits << 16;
     float value;
     memcpy(&value, &word, 4);
     return value;
 }
 
-static inline uint16_t to_bf16(float value) {
+INLINE uint16_t to_bf16(float value) {
     uint32_t word;
     memcpy(&word, &value, 4);
     uint32_t rounded = (word + 0x7FFF + ((word >> 16) & 1)) >> 16;
     return (word & 0x7FFFFFFF) > 0x7F800000 ? 0x7FC0 : (uint16_t)rounded;
 }
 
-/* r = s**-beta; 0.75, the exponent of every published network, by two square roots. */
-static inline void inverse_power(const float *s, float *r, int64_t count, float beta) {
+/* s**(-1/4) for s > 0, 0 for infinity: three of Newton's steps from a guess on the bits; relative error below 4e-7. */
+INLINE float inverse_fourth_root(float s) {
+    uint32_t bits;
+    float y;
+    memcpy(&bits, &s, 4);
+    bits = 0x4F58CCCD - (bits >> 2);
+    memcpy(&y, &bits, 4);
+    for (int step = 0; step < 3; step++) y *= 1.25f - 0.25f * (s * (y * y)) * (y * y);
+    return s > 3.4e38f ? 0 : y;
+}
+
+/* r = s**-beta, and s becomes 1 / s; quickly for 0.75, the exponent of every published network, where s is ordinary. */
+INLINE void inverse_powers(float *s, float *r, int64_t count, float beta) {
     if (beta == 0.75f)
         for (int64_t i = 0; i < count; i++) {
-            float root = sqrtf(s[i]);
-            r[i] = 1.0f / (root * sqrtf(root));
+            const float y = inverse_fourth_root(s[i]);
+            r[i] = y * (y * y);
+            s[i] = (y * y) * (y * y);
         }
     else
-        for (int64_t i = 0; i < count; i++) r[i] = powf(s[i], -beta);
+        for (int64_t i = 0; i < count; i++) r[i] = powf(s[i], -beta), s[i] = 1.0f / s[i];
 }
 
 #endif

@@ -2,7 +2,7 @@
 
 /* out[y,x,c] = sum of in over the window of side 2 * half + 1 around (y, x), nothing beyond the border. Maps are
  * (height, width, channels); `rows` holds the sums along the rows; out may be in. */
-static inline void window_sum(const float *in, float *rows, float *out, int64_t height, int64_t width,
+INLINE void window_sum(const float *in, float *rows, float *out, int64_t height, int64_t width,
                               int64_t channels, int64_t half) {
     const int64_t line = width * channels;
     for (int64_t y = 0; y < height; y++) {
@@ -24,23 +24,23 @@ static inline void window_sum(const float *in, float *rows, float *out, int64_t 
     }
 }
 
-/* s = k + alpha * (sum of squares over the window), r = s**-beta, for one image. */
-static inline void spatial_scale(const float *x, float *s, float *r, float *rows, int64_t height, int64_t width,
+/* s = k + alpha * (sum of squares over the window), r = s**-beta, and s becomes 1 / s, for one image. */
+INLINE void spatial_scale(const float *x, float *s, float *r, float *rows, int64_t height, int64_t width,
                                  int64_t channels, int64_t half, float alpha, float beta, float k) {
     const int64_t count = height * width * channels;
     for (int64_t i = 0; i < count; i++) r[i] = x[i] * x[i];
     window_sum(r, rows, s, height, width, channels, half);
     for (int64_t i = 0; i < count; i++) s[i] = k + alpha * s[i];
-    inverse_power(s, r, count, beta);
+    inverse_powers(s, r, count, beta);
 }
 
 /* dx of one image; s and r are overwritten. */
-static inline void spatial_backward_image(const float *x, const float *g, float *s, float *r, float *rows, float *dx,
+INLINE void spatial_backward_image(const float *x, const float *g, float *s, float *r, float *rows, float *dx,
                                           int64_t height, int64_t width, int64_t channels, int64_t half,
                                           float factor) {
     const int64_t count = height * width * channels;
     for (int64_t i = 0; i < count; i++) r[i] *= g[i];
-    for (int64_t i = 0; i < count; i++) s[i] = r[i] * x[i] / s[i];
+    for (int64_t i = 0; i < count; i++) s[i] = r[i] * x[i] * s[i];
     window_sum(s, rows, s, height, width, channels, half);
     for (int64_t i = 0; i < count; i++) dx[i] = r[i] - factor * x[i] * s[i];
 }

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from alexnet.nets import rows
 from alexnet.nets.digits import DIGIT_CODES
+from alexnet.ops import strided_conv
 from alexnet.ops.dropout import Dropout
 from alexnet.ops.local_conv import local_conv2d
 from alexnet.ops.lrn import local_response_norm
@@ -52,6 +53,9 @@ class Convolution(nn.Conv2d):
         """Nothing: `initialize` draws them, and torch's global generator stays where it was."""
 
     def forward(self, x: Tensor) -> Tensor:
+        stride, pad = self.stride[0], self.padding[0]
+        if strided_conv.takes(x, self.weight, stride, self.groups):
+            return strided_conv.strided_conv2d(x, self.weight, self.bias, stride, pad, self.pad_after)
         if self.pad_after:
             x = F.pad(x, (0, self.pad_after, 0, self.pad_after))
         return super().forward(x)

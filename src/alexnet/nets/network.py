@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
-from itertools import islice
 
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from alexnet.nets.initialize import initialize
 from alexnet.nets.layers import FlatLinear, build_layer
 from alexnet.nets.rows import Linear
 from alexnet.nets.shapes import output_shape
+from alexnet.nets.stages import run
 from alexnet.nets.tables import NetSpec, Table
 
 
@@ -52,11 +52,13 @@ class Network(nn.Sequential):
         """Return the last layer."""
         return self.get_submodule(self.classifier_name)
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits (N, num_classes) of pictures (N, C, H, W)."""
+        return run(list(self), x)
+
     def forward_features(self, x: Tensor) -> Tensor:
         """Return what the last layer reads, (N, num_features); dropout applies in training."""
-        for layer in islice(self, len(self) - 1):
-            x = layer(x)
-        return x.flatten(1)
+        return run(list(self)[:-1], x).flatten(1)
 
     def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
         """Return the logits (N, num_classes) of features (N, num_features), or with `pre_logits` the features."""

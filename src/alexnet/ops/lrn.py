@@ -1,6 +1,6 @@
 """Local response normalization across maps (paper, section 3.3), one operation with three implementations.
 
-`local_response_norm` picks the compiled kernel (CPU, channels-last, float32 or bfloat16) or the torch path;
+`local_response_norm` picks the compiled kernel (`fused.py`: CPU, channels-last) or the torch path;
 `reference` is the formula as written, for tests and for any dtype.
 """
 
@@ -9,10 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from alexnet.ops import native
+from alexnet.ops.fused import Norm, relu_lrn_pool, takes
 from alexnet.ops.powers import inverse_power, widened
-
-_MAX_CHANNELS, _MAX_SIZE = 4096, 129
 
 
 def local_response_norm(
@@ -42,6 +40,9 @@ def local_response_norm(
         raise ValueError(f"local response normalization needs an odd size, not {size}")
     if x.shape[1] % groups:
         raise ValueError(f"{x.shape[1]} channels cannot be shared by {groups} towers")
+    norm = Norm(size, alpha, beta, k, groups)
+    if takes(x, norm):
+        return relu_lrn_pool(x, relu=False, norm=norm)
     return _lrn(x, size, alpha, beta, k, groups)
 
 
@@ -57,15 +58,9 @@ def reference(x: Tensor, *, size: int, alpha: float, beta: float, k: float, grou
 
 @torch.library.custom_op("alexnet::local_response_norm", mutates_args=())
 def _lrn(x: Tensor, size: int, alpha: float, beta: float, k: float, groups: int) -> Tensor:
-    out = torch.empty_like(x)
-    if _compiled(x, size):
-        rows = x.numel() // x.shape[1]
-        name = f"alexnet_lrn_forward_{native.SUFFIX[x.dtype]}"
-        native.run(name, rows, x, out, x.shape[1], groups, size // 2, alpha, beta, k)
-        return out
     wide = _last(x, groups)
     _, power = _scale(wide, size, alpha, beta, k)
-    return out.copy_(_first(wide.mul(power), x.shape))
+    return torch.empty_like(x).copy_(_first(wide.mul(power), x.shape))
 
 
 @_lrn.register_fake
@@ -77,18 +72,12 @@ def _(x: Tensor, size: int, alpha: float, beta: float, k: float, groups: int) ->
 def _lrn_backward(
     grad: Tensor, x: Tensor, size: int, alpha: float, beta: float, k: float, groups: int
 ) -> Tensor:
-    out = torch.empty_like(x)
-    if _compiled(x, size):
-        grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)
-        rows = x.numel() // x.shape[1]
-        name = f"alexnet_lrn_backward_{native.SUFFIX[x.dtype]}"
-        native.run(name, rows, x, grad, out, x.shape[1], groups, size // 2, alpha, beta, k)
-        return out
     wide, wide_grad = _last(x, groups), _last(grad, groups)
     scale, power = _scale(wide, size, alpha, beta, k)
     direct = wide_grad.mul(power)
     spread = _window_sum(direct.mul(wide).div_(scale), size)
-    return out.copy_(_first(direct.sub_(spread.mul_(wide), alpha=2 * alpha * beta), x.shape))
+    out = direct.sub_(spread.mul_(wide), alpha=2 * alpha * beta)
+    return torch.empty_like(x).copy_(_first(out, x.shape))
 
 
 @_lrn_backward.register_fake
@@ -107,10 +96,6 @@ def _differentiate(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 
 _lrn.register_autograd(_differentiate, setup_context=_save_for_backward)
-
-
-def _compiled(x: Tensor, size: int) -> bool:
-    return native.takes(x) and x.shape[1] <= _MAX_CHANNELS and size <= _MAX_SIZE
 
 
 def _last(x: Tensor, groups: int) -> Tensor:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import torch
 
 from alexnet.kernels import library
-from alexnet.kernels.library import available
-
-__all__ = ["SUFFIX", "available", "run", "takes"]
 
 SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
 """Endings of the symbols that exist for more than one dtype."""
+
+
+@torch.compiler.assume_constant_result
+def available() -> bool:
+    """Say whether the compiled kernels can be used; a constant to `torch.compile`."""
+    return library.available()
 
 
 def takes(x: torch.Tensor) -> bool:

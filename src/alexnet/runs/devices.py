@@ -16,7 +16,7 @@ def choose_device(name: str = "auto", threads: int = 0) -> torch.device:
 
     Args:
         name: `auto` takes a CUDA GPU, then Apple's, then the CPU; or a torch device such as `cuda:1`.
-        threads: Cores for the computation; 0: all this process may use.
+        threads: Cores for the computation; 0: what `OMP_NUM_THREADS` says, or all this process may use.
 
     Raises:
         UsageError: the device does not exist here.
@@ -33,7 +33,10 @@ def choose_device(name: str = "auto", threads: int = 0) -> torch.device:
 
 
 def usable_cores() -> int:
-    """Return the number of cores this process may use."""
+    """Return the number of cores this process may use: `OMP_NUM_THREADS` where it is set, as torch reads it."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked):
+        return int(asked)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
