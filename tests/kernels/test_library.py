@@ -23,7 +23,7 @@ def add_one_to_each(count: int, parts: int) -> np.ndarray:
         -np.ones(count, np.float32),
     )
     addresses = [a.ctypes.data for a in (weight, velocity, gradient)]
-    library.run("alexnet_sgd", count, [*addresses, 1.0, 0.0, 0.0], parts=parts)
+    library.run("alexnet_sgd_f32", count, [*addresses, 0, 1.0, 0.0, 0.0], parts=parts)
     return weight
 
 

@@ -123,7 +123,7 @@ def test_the_update_kernel_agrees_with_double_precision(count, rate, momentum, d
     )
     w, v, g = (t.double() for t in (weight, velocity, gradient))
     expected = momentum * v - rate * decay * w - rate * g
-    native.run("alexnet_sgd", count, weight, velocity, gradient, rate, momentum, decay)
+    native.run("alexnet_sgd_f32", count, weight, velocity, gradient, 0, rate, momentum, decay)
     terms = (momentum * v).abs() + (rate * decay * w).abs() + (rate * g).abs()
     assert ((velocity.double() - expected).abs() <= 6 * 2.0**-24 * terms + 1e-40).all()
     assert ((weight.double() - (w + expected)).abs() <= 8 * 2.0**-24 * (w.abs() + terms)).all()
@@ -141,7 +141,7 @@ def test_an_update_is_the_same_bits_on_any_number_of_threads(count, threads):
         weight, velocity, gradient = (t.clone() for t in start)
         torch.set_num_threads(number)
         try:
-            native.run("alexnet_sgd", count, weight, velocity, gradient, 0.01, 0.9, 0.0005)
+            native.run("alexnet_sgd_f32", count, weight, velocity, gradient, 0, 0.01, 0.9, 0.0005)
         finally:
             torch.set_num_threads(before)
         results.append((weight, velocity))

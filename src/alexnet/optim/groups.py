@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from alexnet.core.errors import RecipeError
@@ -26,6 +27,16 @@ def build_optimizer(net: nn.Module, config: OptimConfig) -> SGD:
             raise RecipeError("no such layer", where=f"optim.layers.{name}", remedy=nearest(name, layers))
     groups = [_group(name, parameter, config) for name, parameter in net.named_parameters()]
     return SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+
+
+def narrow_gradients(net: nn.Module) -> None:
+    """Keep the gradients of matrices as bfloat16 computes them, instead of widening each to float32 for the update.
+
+    The update reads the same values. Gradients that are summed over parts of a batch should stay wide.
+    """
+    for parameter in net.parameters():
+        if parameter.ndim == 2 and parameter.dtype == torch.float32:
+            parameter.grad_dtype = torch.bfloat16
 
 
 def set_rates(optimizer: SGD, rates: Rates) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from alexnet.ops import native
+from alexnet.ops import copies, native
 
 
 class SGD(Optimizer):
@@ -55,16 +55,23 @@ class SGD(Optimizer):
 def _update(weight: torch.Tensor, velocity: torch.Tensor, lr: float, momentum: float, decay: float) -> None:
     gradient = weight.grad
     if _same_dense_layout(weight, velocity, gradient) and native.available():
-        native.run("alexnet_sgd", weight.numel(), weight, velocity, gradient, lr, momentum, decay)
+        copy = copies.current_copy(weight)
+        name = f"alexnet_sgd_{native.SUFFIX[gradient.dtype]}"
+        native.run(
+            name, weight.numel(), weight, velocity, gradient, 0 if copy is None else copy, lr, momentum, decay
+        )
+        copies.mark_updated(weight, copy)
         return
+    gradient = gradient.to(weight.dtype)
     velocity.mul_(momentum).add_(weight, alpha=-lr * decay).add_(gradient, alpha=-lr)
     weight.add_(velocity)
 
 
-def _same_dense_layout(weight: torch.Tensor, *others: torch.Tensor) -> bool:
+def _same_dense_layout(weight: torch.Tensor, velocity: torch.Tensor, gradient: torch.Tensor) -> bool:
     return (
         weight.device.type == "cpu"
-        and weight.dtype == torch.float32
+        and weight.dtype == velocity.dtype == torch.float32
+        and gradient.dtype in native.SUFFIX
         and (weight.is_contiguous() or weight.is_contiguous(memory_format=torch.channels_last))
-        and all(o.dtype == torch.float32 and o.stride() == weight.stride() for o in others)
+        and all(other.stride() == weight.stride() for other in (velocity, gradient))
     )

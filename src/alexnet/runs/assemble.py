@@ -21,7 +21,7 @@ from alexnet.nets.initialize import initialize
 from alexnet.nets.network import Network
 from alexnet.nets.summary import summarize
 from alexnet.nets.transfer import transfer_weights
-from alexnet.optim.groups import build_optimizer
+from alexnet.optim.groups import build_optimizer, narrow_gradients
 from alexnet.runs.data import require_classes
 from alexnet.runs.portions import Portions, portion
 from alexnet.runs.recipe import Recipe
@@ -105,6 +105,8 @@ def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool =
     if starts and model.weights is not None:
         transfer_weights(net, model.weights, model.weights_layers)
     net = _placed(net, recipe.train, device)
+    if recipe.train.precision == "bfloat16" and recipe.train.micro_batch_size is None and device.type == "cpu":
+        narrow_gradients(net)
     learner = Learner(net, build_optimizer(net, recipe.optim), recipe.schedule, recipe.train, device, key)
     picture = describe_pictures(pack)
     train = pack.split("train")
