@@ -1,37 +1,45 @@
 #include "common.h"
 
-INLINE void put(void *out, int64_t at, float value, int narrow) {
-    if (narrow)
-        ((uint16_t *)out)[at] = to_bf16(value);
-    else
-        ((float *)out)[at] = value;
+enum { MAX_LINE = 32768 };
+
+/* One line of pixels between zeros, `size` bytes a value: what a row of blocks reads of one line. */
+INLINE void pad_line(const float *source, int64_t lead, int64_t count, int64_t length, char *line, int narrow) {
+    const int64_t size = narrow ? 2 : 4;
+    memset(line, 0, (size_t)(lead * size));
+    memset(line + (lead + count) * size, 0, (size_t)((length - lead - count) * size));
+    if (narrow) {
+        uint16_t *bits = (uint16_t *)line + lead;
+        INDEPENDENT for (int64_t i = 0; i < count; i++) bits[i] = to_bf16(source[i]);
+    } else
+        memcpy(line + lead * 4, source, (size_t)(count * 4));
 }
 
 /* out[n, Y, X, (dy, dx, c)] = x[n, Y * block + dy - before, X * block + dx - before, c], zero outside of x.
  *
- * x: float (N, height, width, channels); out: (N, rows, columns, block * block * channels), float or bf16. */
+ * x: float (N, height, width, channels); out: (N, rows, columns, block * block * channels), float or bf16;
+ * columns * block * channels <= MAX_LINE. */
 INLINE void space_to_depth(int64_t start, int64_t stop, const Value *v, int narrow) {
-    const float *x = v[0].p;
     const int64_t height = v[2].i, width = v[3].i, channels = v[4].i, block = v[5].i, before = v[6].i;
-    const int64_t rows = v[7].i, columns = v[8].i, run = block * channels;
-    for (int64_t index = start; index < stop; index++) {
-        const int64_t n = index / rows, top = index % rows * block - before;
-        for (int64_t column = 0; column < columns; column++) {
-            const int64_t left = column * block - before;
-            for (int64_t dy = 0; dy < block; dy++) {
-                const int64_t y = top + dy, target = ((index * columns + column) * block + dy) * run;
-                const float *source = x + ((n * height + y) * width + left) * channels;
-                if (y >= 0 && y < height && left >= 0 && left + block <= width)
-                    for (int64_t i = 0; i < run; i++) put(v[1].p, target + i, source[i], narrow);
+    const int64_t rows = v[7].i, columns = v[8].i, run = block * channels, length = columns * run;
+    const int64_t lead = before * channels, room = length - lead, size = narrow ? 2 : 4;
+    const int64_t count = room < width * channels ? room : width * channels;
+    char line[MAX_LINE * 4];
+    for (int64_t index = start; index < stop; index++)
+        for (int64_t dy = 0; dy < block; dy++) {
+            const int64_t y = index % rows * block + dy - before;
+            const float *source = (const float *)v[0].p + (index / rows * height + y) * width * channels;
+            if (y < 0 || y >= height)
+                memset(line, 0, (size_t)(length * size));
+            else
+                pad_line(source, lead, count, length, line, narrow);
+            char *out = (char *)v[1].p + (index * columns * block + dy) * run * size;
+            for (int64_t column = 0; column < columns; column++, out += block * run * size) {
+                if (run == 12) /* the paper's: a length that the compiler knows */
+                    memcpy(out, line + column * 12 * size, (size_t)(12 * size));
                 else
-                    for (int64_t i = 0; i < run; i++) {
-                        const int64_t place = left + i / channels;
-                        const int known = y >= 0 && y < height && place >= 0 && place < width;
-                        put(v[1].p, target + i, known ? source[i] : 0, narrow);
-                    }
+                    memcpy(out, line + column * run * size, (size_t)(run * size));
             }
         }
-    }
 }
 
 EXPORT KERNEL void alexnet_space_to_depth_f32(int64_t start, int64_t stop, int64_t part, const Value *v) {

@@ -51,20 +51,16 @@ INLINE void window_sum(const float *padded, float *sum, int64_t count, int64_t h
         INDEPENDENT for (int64_t i = 0; i < count; i++) sum[i] += padded[i + j];
 }
 
-INLINE float rounded(float value, int narrow) { return narrow ? from_bf16(to_bf16(value)) : value; }
-
 /* One tower at one position: y = x * r with r = s**-beta, s = k + alpha * (sum of squares over the window), and q = 1 / s.
- * padded: x after ReLU with `half` zeros on both sides. y is rounded as a stored result would be; r and q where they are
- * kept for the backward pass. */
-INLINE void normalize(const Stage *t, const float *padded, float *y, float *r, float *q, int64_t count, int narrow,
-                      int keep) {
+ * padded: x after ReLU with `half` zeros on both sides. r and q are written where they are kept for the backward pass. */
+INLINE void normalize(const Stage *t, const float *padded, float *y, float *r, float *q, int64_t count, int keep) {
     const float *x = padded + t->half;
     if (t->half == 2 && t->beta == 0.75f) {
         INDEPENDENT for (int64_t i = 0; i < count; i++) {
             const float *p = padded + i;
             const float energy = p[0] * p[0] + p[1] * p[1] + p[2] * p[2] + p[3] * p[3] + p[4] * p[4];
             const float root = inverse_fourth_root(t->k + t->alpha * energy), square = root * root;
-            y[i] = rounded(x[i] * (root * square), narrow);
+            y[i] = x[i] * (root * square);
             if (keep) r[i] = root * square;
             if (keep) q[i] = square * square;
         }
@@ -75,7 +71,7 @@ INLINE void normalize(const Stage *t, const float *padded, float *y, float *r, f
     window_sum(square, q, count, t->half);
     INDEPENDENT for (int64_t i = 0; i < count; i++) q[i] = t->k + t->alpha * q[i];
     inverse_powers(q, r, count, t->beta);
-    INDEPENDENT for (int64_t i = 0; i < count; i++) y[i] = rounded(x[i] * r[i], narrow);
+    INDEPENDENT for (int64_t i = 0; i < count; i++) y[i] = x[i] * r[i];
 }
 
 /* One row after ReLU and normalization; r and q as in `normalize`. */
@@ -90,7 +86,7 @@ INLINE void rectify_and_normalize(const Stage *t, const void *x, int64_t first, 
     memset(padded + t->half + count, 0, sizeof(float) * (size_t)t->half);
     for (int64_t at = 0; at < line; at += count) {
         load(x, first + at, padded + t->half, count, narrow, (int)t->relu);
-        normalize(t, padded, y + at, r + at, q + at, count, narrow, keep);
+        normalize(t, padded, y + at, r + at, q + at, count, keep);
     }
 }
 

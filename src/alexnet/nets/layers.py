@@ -55,7 +55,7 @@ class Convolution(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         stride, pad = self.stride[0], self.padding[0]
-        if strided_conv.takes(x, self.weight, stride, self.groups):
+        if strided_conv.takes(x, self.weight, stride, self.groups, 2 * pad + self.pad_after):
             return strided_conv.strided_conv2d(x, self.weight, self.bias, stride, pad, self.pad_after)
         if self.pad_after:
             x = F.pad(x, (0, self.pad_after, 0, self.pad_after))

@@ -59,8 +59,7 @@ def relu_lrn_pool(x: Tensor, *, relu: bool, norm: Norm | None = None, pool: Pool
         x: Maps (N, C, H, W) that `takes` accepts.
 
     Returns:
-        Tensor of x's dtype, channels-last. Equal to the three operations one after the other, each rounded to
-        x's dtype; in the backward pass gradients are not rounded between them.
+        Tensor of x's dtype, channels-last. bfloat16 is computed in float32 and rounded once, forward and backward.
     """
     return _fused(x, relu, _constants(norm or Norm(size=0)), _constants(pool or Pool(1, 1)))
 

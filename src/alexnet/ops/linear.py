@@ -45,6 +45,6 @@ class _Linear(torch.autograd.Function):
         wants_x, wants_weight, wants_bias = ctx.needs_input_grad
         return (
             grad @ copy if wants_x else None,
-            grad.t() @ x if wants_weight else None,
+            grad.t().contiguous() @ x if wants_weight else None,
             grad.sum(0) if wants_bias else None,
         )

@@ -12,16 +12,21 @@ from torch import Tensor
 
 from alexnet.ops import native
 
-_MAX_BLOCK_CHANNELS = 64
+_MAX_BLOCK_CHANNELS, _MAX_LINE = 64, 32768
 
 
-def takes(x: Tensor, weight: Tensor, stride: int, groups: int) -> bool:
-    """Say whether this path computes it: float32 pictures that need no gradient, channels-last, on the CPU."""
+def takes(x: Tensor, weight: Tensor, stride: int, groups: int, border: int = 0) -> bool:
+    """Say whether this path computes it: float32 pictures that need no gradient, channels-last, on the CPU.
+
+    Args:
+        border: Zeros around the pictures, both sides together.
+    """
     return (
         stride > 1
         and groups == 1
         and x.dtype == weight.dtype == torch.float32
         and x.shape[1] * stride**2 <= _MAX_BLOCK_CHANNELS
+        and x.shape[1] * (x.shape[3] + border + stride) <= _MAX_LINE
         and not (x.requires_grad and torch.is_grad_enabled())
         and native.takes(x)
     )
