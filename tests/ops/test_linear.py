@@ -120,6 +120,21 @@ def test_an_update_behind_torchs_back_is_seen_by_autograd(kernels):
         loss.backward()
 
 
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("inputs", [3, 64, 200])
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_a_few_pictures_without_gradients_are_exact_to_a_rounding(rows, inputs, with_bias, kernels):
+    x = activations((rows, inputs), scale=1.0).bfloat16()
+    weight = nn.Parameter(activations((9, inputs), seed=1, scale=1.0).float())
+    bias = activations((9,), seed=2, scale=1.0).float() if with_bias else None
+    with torch.inference_mode(), autocast():
+        got = linear(x, weight, bias)
+    products = x.double().unsqueeze(1) * weight.detach().bfloat16().double()
+    exact = products.sum(2) + (0 if bias is None else bias.double())
+    bound = 2.0**-8 * exact.abs() + inputs * 2.0**-24 * (products.abs().sum(2) + 1)
+    assert got.dtype == torch.bfloat16 and ((got.double() - exact).abs() <= bound).all()
+
+
 def test_without_autocast_it_is_torchs_own():
     x, weight, bias = tensors()
     assert torch.equal(linear(x, weight, bias), F.linear(x, weight, bias))

@@ -42,6 +42,18 @@ def bfloat16_copy(weight: Tensor) -> Tensor:
     return copy.value
 
 
+def autocasts(x: Tensor, weight: Tensor) -> bool:
+    """Say whether torch is about to make a bfloat16 copy of this weight: a CPU's autocast, outside of the compiler."""
+    return (
+        x.device.type == "cpu"
+        and weight.dtype == torch.float32
+        and weight.is_leaf
+        and torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        and not torch.compiler.is_compiling()
+    )
+
+
 def current_copy(weight: Tensor) -> Tensor | None:
     """Return the copy that an update has to change with the weight, if there is one."""
     copy = _copies.by_weight.get(weight)
