@@ -25,6 +25,7 @@ VERBS = {
     "pack": ("alexnet.cli.pack:pack", "Decode pictures once into checksummed shards."),
     "show": ("alexnet.cli.show:show", "Look at packs, recipes and networks."),
     "download": ("alexnet.cli.download:download", "Fetch a public dataset."),
+    "bench": ("alexnet.cli.bench:bench", "Speed beside other programs on this machine."),
     "doctor": ("alexnet.cli.doctor:doctor", "What this machine offers, and what is missing."),
 }
 _HELP = """\

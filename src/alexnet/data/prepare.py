@@ -18,10 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from alexnet.core.errors import UsageError
 from alexnet.data.decode import DecodeError
+from alexnet.data.resize import resize_part
 
 _CUBIC = -0.75
 
@@ -89,21 +89,18 @@ def prepare(pixels: np.ndarray, size: int | None, filter: str = "bilinear", *, m
 
 
 def _bilinear(pixels: np.ndarray, size: int, rows: _Axis, columns: _Axis) -> np.ndarray:
-    top, bottom, y0, y1 = _source_span(rows, size)
-    left, right, x0, x1 = _source_span(columns, size)
-    region = pixels[top:bottom, left:right]
-    image = Image.fromarray(region if region.shape[2] == 3 else region[..., 0])
-    square = image.resize((size, size), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))
-    return np.array(square).reshape(size, size, region.shape[2])
+    top, bottom, down = _source_span(rows, size)
+    left, right, across = _source_span(columns, size)
+    return resize_part(pixels[top:bottom, left:right], size, down, across)
 
 
-def _source_span(axis: _Axis, size: int) -> tuple[int, int, float, float]:
-    """Return the source pixels that the square draws on, as (first, end), and its exact extent within them."""
+def _source_span(axis: _Axis, size: int) -> tuple[int, int, tuple[float, float]]:
+    """Return the source pixels that the square draws on, as first and end, and its exact extent within them."""
     start = axis.kept * axis.scale
     stop = min(start + size * axis.scale, axis.before)
     margin = math.ceil(max(axis.scale, 1)) + 1
     first, end = max(0, int(start) - margin), min(axis.before, math.ceil(stop) + margin)
-    return first, end, start - first, stop - first
+    return first, end, (start - first, stop - first)
 
 
 def _area_or_cubic(pixels: np.ndarray, size: int, rows: _Axis, columns: _Axis) -> np.ndarray:

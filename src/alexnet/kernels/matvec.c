@@ -5,18 +5,22 @@
 #endif
 #include "common.h"
 
-enum { LANES = 64 };
+enum { LANES = 32, ROWS = 4 };
 
-/* The sum over i of weight[i] * x[i], in LANES partial sums that are added in a fixed order. */
-INLINE float dot(const uint16_t *weight, const float *x, int64_t count) {
-    float lane[LANES] = {0};
+/* sums[r] = the sum over i of weight[r, i] * x[i] for `rows` rows of weights at once, so that memory has several of them to
+ * fetch; each in LANES partial sums that are added in a fixed order. */
+INLINE void dots(const uint16_t *weight, const float *x, int64_t count, int rows, float *sums) {
+    float lane[ROWS][LANES] = {{0}};
     int64_t i = 0;
     for (; i + LANES <= count; i += LANES)
-        for (int j = 0; j < LANES; j++) lane[j] += from_bf16(weight[i + j]) * x[i + j];
-    for (int j = 0; i < count; i++, j++) lane[j] += from_bf16(weight[i]) * x[i];
-    for (int width = LANES / 2; width; width /= 2)
-        for (int j = 0; j < width; j++) lane[j] += lane[j + width];
-    return lane[0];
+        for (int r = 0; r < rows; r++)
+            for (int j = 0; j < LANES; j++) lane[r][j] += from_bf16(weight[r * count + i + j]) * x[i + j];
+    for (int r = 0; r < rows; r++) {
+        for (int64_t rest = i; rest < count; rest++) lane[r][rest - i] += from_bf16(weight[r * count + rest]) * x[rest];
+        for (int width = LANES / 2; width; width /= 2)
+            for (int j = 0; j < width; j++) lane[r][j] += lane[r][j + width];
+        sums[r] = lane[r][0];
+    }
 }
 
 /* out[n, o] = sum over i of weight[o, i] * x[n, i] + bias[o] for the outputs [start, stop): few n, each weight read once.
@@ -27,7 +31,15 @@ EXPORT KERNEL void alexnet_matvec_bf16(int64_t start, int64_t stop, int64_t part
     const float *x = v[1].p, *bias = v[2].p;
     uint16_t *out = v[3].p;
     const int64_t batch = v[4].i, inputs = v[5].i, outputs = v[6].i;
-    for (int64_t o = start; o < stop; o++)
-        for (int64_t n = 0; n < batch; n++)
-            out[n * outputs + o] = to_bf16(dot(weight + o * inputs, x + n * inputs, inputs) + (bias ? bias[o] : 0));
+    float sums[ROWS];
+    for (int64_t o = start; o < stop; o += ROWS) {
+        const int rows = stop - o < ROWS ? (int)(stop - o) : ROWS;
+        for (int64_t n = 0; n < batch; n++) {
+            if (rows == ROWS)
+                dots(weight + o * inputs, x + n * inputs, inputs, ROWS, sums);
+            else
+                dots(weight + o * inputs, x + n * inputs, inputs, rows, sums);
+            for (int r = 0; r < rows; r++) out[n * outputs + o + r] = to_bf16(sums[r] + (bias ? bias[o + r] : 0));
+        }
+    }
 }
