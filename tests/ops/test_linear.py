@@ -82,6 +82,15 @@ def test_the_optimizer_updates_the_copy_with_the_weight(narrow, either_way):
             assert torch.equal(bfloat16_copy(layer.weight), layer.weight.bfloat16())
 
 
+def test_a_copy_made_while_evaluating_serves_training(either_way):
+    x, weight, bias = tensors()
+    with torch.inference_mode(), autocast():
+        linear(x, weight, bias)
+    with autocast():
+        linear(x, weight, bias).sum().backward()
+    assert weight.grad is not None
+
+
 def test_the_copy_stays_in_its_memory(kernels):
     net = nn.Sequential(nn.Linear(12, 7))
     optimizer = build_optimizer(net, OptimConfig(lr=0.1))

@@ -37,8 +37,9 @@ def bfloat16_copy(weight: Tensor) -> Tensor:
     """Return the weight in bfloat16; the same memory as long as only `SGD` changes the weight."""
     copy = _copies.by_weight.get(weight)
     if copy is None or not copy.is_of(weight):
-        copy = _Copy(weight.detach().to(torch.bfloat16), weight._version, weight.data_ptr())
-        _copies.by_weight[weight] = copy
+        with torch.inference_mode(False):  # a copy made while evaluating serves training too
+            value = weight.detach().to(torch.bfloat16)
+        copy = _copies.by_weight[weight] = _Copy(value, weight._version, weight.data_ptr())
     return copy.value
 
 
