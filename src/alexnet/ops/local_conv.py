@@ -34,10 +34,60 @@ def local_conv2d(x: Tensor, weight: Tensor, bias: Tensor, *, pad: int = 0) -> Te
         raise ValueError(
             f"{places} places of {channels} maps cannot read {x.shape[1]} maps that give {height} x {width} places"
         )
-    windows = F.unfold(x, kernel, padding=pad).permute(2, 0, 1)
-    kernels = weight.reshape(places, outputs, -1).transpose(1, 2)
+    windows = _windows(F.pad(x, (pad, pad, pad, pad)).permute(0, 2, 3, 1), kernel)
+    kernels = weight.permute(0, 3, 4, 2, 1).reshape(places, -1, outputs)
     out = torch.baddbmm(bias.unsqueeze(1), windows, kernels)
-    return out.permute(1, 2, 0).reshape(len(x), outputs, height, width)
+    return out.view(height, width, len(x), outputs).permute(2, 3, 0, 1)
+
+
+@torch.library.custom_op("alexnet::windows", mutates_args=())
+def _windows(maps: Tensor, kernel: int) -> Tensor:
+    """Return the windows of maps (N, H, W, C) by place: (places, N, k * k * C).
+
+    Whole positions of C values are copied; torch's own unfold and fold move them one by one.
+    """
+    windows = maps.unfold(1, kernel, 1).unfold(2, kernel, 1).permute(1, 2, 0, 4, 5, 3)
+    out = torch.empty(windows.shape, dtype=maps.dtype, device=maps.device).copy_(windows)
+    return out.view(_shape(maps, kernel))
+
+
+@_windows.register_fake
+def _(maps: Tensor, kernel: int) -> Tensor:
+    return maps.new_empty(_shape(maps, kernel))
+
+
+@torch.library.custom_op("alexnet::windows_backward", mutates_args=())
+def _windows_backward(grad: Tensor, shape: list[int], kernel: int) -> Tensor:
+    batch, rows, columns, channels = shape
+    height, width = rows - kernel + 1, columns - kernel + 1
+    parts = grad.reshape(height, width, batch, kernel, kernel, channels).permute(3, 4, 2, 0, 1, 5)
+    maps = grad.new_zeros(shape)
+    for i in range(kernel):
+        for j in range(kernel):
+            maps[:, i : i + height, j : j + width] += parts[i, j]
+    return maps
+
+
+@_windows_backward.register_fake
+def _(grad: Tensor, shape: list[int], kernel: int) -> Tensor:
+    return grad.new_empty(shape)
+
+
+def _save_for_backward(ctx, inputs, output) -> None:
+    maps, ctx.kernel = inputs
+    ctx.shape = list(maps.shape)
+
+
+def _differentiate(ctx, grad: Tensor) -> tuple[Tensor, None]:
+    return _windows_backward(grad, ctx.shape, ctx.kernel), None
+
+
+_windows.register_autograd(_differentiate, setup_context=_save_for_backward)
+
+
+def _shape(maps: Tensor, kernel: int) -> tuple[int, int, int]:
+    batch, rows, columns, channels = maps.shape
+    return (rows - kernel + 1) * (columns - kernel + 1), batch, kernel * kernel * channels
 
 
 def reference(x: Tensor, weight: Tensor, bias: Tensor, *, pad: int = 0) -> Tensor:
