@@ -1,5 +1,7 @@
 """The compiled kernels: the same bits as their references, however the work is cut."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -146,3 +148,19 @@ def test_an_update_is_the_same_bits_on_any_number_of_threads(count, threads):
             torch.set_num_threads(before)
         results.append((weight, velocity))
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@needs_kernels
+def test_a_thread_that_prepares_data_computes_alone(monkeypatch, threads):
+    """Two teams of threads on the same cores would wait for each other."""
+    asked = []
+    monkeypatch.setattr(library, "run", lambda name, count, values, *, parts: asked.append(parts))
+    threads(2)
+
+    def work():
+        native.run("alexnet_train_view", 8)
+
+    with ThreadPoolExecutor(1, initializer=native.compute_alone) as pool:
+        pool.submit(work).result()
+    work()
+    assert asked == [1, 2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import torch
 
 from alexnet.kernels import library
@@ -26,6 +28,18 @@ def takes(x: torch.Tensor) -> bool:
     )
 
 
+class _Thread(threading.local):
+    alone = False
+
+
+_thread = _Thread()
+
+
+def compute_alone() -> None:
+    """Run this thread's kernels in it alone from now on: one of several that prepare data beside the computation."""
+    _thread.alone = True
+
+
 def run(name: str, count: int, *arguments: torch.Tensor | int | float, scratch: int = 0) -> None:
     """Run a kernel over range(count) of its outermost axis, cut among torch's threads.
 
@@ -36,7 +50,7 @@ def run(name: str, count: int, *arguments: torch.Tensor | int | float, scratch: 
             for their dtype, layout and size.
         scratch: Floats of working memory for each thread, passed as the last value where it is not 0.
     """
-    parts = max(1, min(torch.get_num_threads(), count))
+    parts = 1 if _thread.alone else max(1, min(torch.get_num_threads(), count))
     values = [a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments]
     memory = torch.empty(parts * scratch)
     library.run(name, count, [*values, memory.data_ptr()] if scratch else values, parts=parts)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from alexnet.core.keys import Key
+from alexnet.ops import native
 from alexnet.training.config import TrainConfig
 from alexnet.views.config import ViewConfig
 from alexnet.views.plan import Picture, draw_plan
@@ -102,7 +103,7 @@ class Feed:
             samples = order[number * self.batch_size : (number + 1) * self.batch_size]
             return self._batch(epoch, samples, color_noise)
 
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="alexnet-feed") as pool:
+        with ThreadPoolExecutor(self.workers, "alexnet-feed", initializer=native.compute_alone) as pool:
             waiting = deque()
             try:
                 for number in numbers:
