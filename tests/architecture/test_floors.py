@@ -168,8 +168,7 @@ def test_no_module_runs_anything_when_it_is_imported():
         for node in parsed(path).body:
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and name_of(path) not in allowed:
                 called = ast.unparse(node.value.func)
-                gradients = {"_lrn.register_autograd", "_spatial_norm.register_autograd"}
-                assert called in gradients, f"{name_of(path)}: {called}"
+                assert called.endswith(".register_autograd"), f"{name_of(path)}: {called}"
 
 
 def test_source_is_utf8_with_unix_line_ends():
