@@ -1,0 +1,1 @@
+"""Benchmarks against other programs: `alexnet bench`. See benchmarks/README.md for how to read a result."""
