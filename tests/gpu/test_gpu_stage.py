@@ -155,6 +155,12 @@ def test_without_a_backward_pass_no_places_are_stored(device):
     assert [tuple(t.shape) for t in found] == [(1, 8, 2, 2)]
 
 
+def test_a_tower_that_nobody_uses_has_no_gradient(device):
+    x = last(maps((1, 16, 5, 5)).float()).to(device).requires_grad_()
+    relu_lrn_pool_towers([x], pool=Pool(3, 2), outputs=2)[1].sum().backward()
+    assert not x.grad[:, :8].any() and x.grad[:, 8:].any()
+
+
 def test_an_empty_batch_gives_an_empty_result(device):
     x = last(torch.empty(0, 8, 5, 5, device=device)).requires_grad_()
     bias = torch.ones(8, device=device, requires_grad=True)

@@ -1,10 +1,10 @@
 """What follows a convolution on the GPU, in one pass: bias, ReLU, local response normalization, max-pooling.
 
 Stored for the backward pass are the convolution's output, which it reads and computes from again, and one byte a
-pooled value: the place of the maximum. Finding the maxima again would cost nine normalizations a pooled value against
-that byte. Maps may come and leave as one tensor or as one for each of two towers, so that a grouped convolution can
-run as two (`towers.py`) without a copy. How programs share the work follows a count of bytes and instructions; their
-speed on a device has not been measured.
+pooled value: the place of the maximum. Finding the maxima again would take the arithmetic of a second forward pass
+against that byte. Maps may come and leave as one tensor or as one for each of two towers, so that a grouped
+convolution can run as two (`towers.py`) without a copy. How programs share the work follows a count of bytes and
+instructions; their speed on a device has not been measured.
 """
 
 from __future__ import annotations

@@ -43,31 +43,35 @@ def with_border(images: np.ndarray, pad: int) -> np.ndarray:
     return np.pad(images, [(0, 0)] * (images.ndim - 3) + [(pad, pad), (pad, pad), (0, 0)])
 
 
-def train_view(images: np.ndarray, plan: ViewPlan, mean: np.ndarray) -> Tensor:
+def train_view(
+    images: np.ndarray, plan: ViewPlan, mean: np.ndarray, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Return the network's input for a batch of packed pictures.
 
     Args:
         images: uint8 (N, H, W, C), with their border where the view has one.
         plan: The batch's draws.
         mean: float32 (h, w, C): what to subtract; its size is the crop's.
+        dtype: Of the result. The arithmetic is that of float32; its result is rounded once, to the nearest even.
 
     Returns:
-        float32 (N, C, h, w) in channels-last memory: ((gain * pixel + shift) - mean) * scale. The compiled
-        kernel and `reference` give the same bits.
+        (N, C, h, w) in channels-last memory: ((gain * pixel + shift) - mean) * scale. The compiled kernel and
+        `reference` give the same bits.
     """
     if plan.warp is not None:
-        return _affine_view(_warped_crop(images, plan, mean), plan, mean)
+        return _affine_view(_warped_crop(images, plan, mean), plan, mean).to(dtype)
     count, height, width, channels = images.shape
     rows, columns = mean.shape[:2]
-    if not native.available() or columns * channels > _MAX_ROW:
-        return reference(images, plan, mean)
-    out = torch.empty((count, rows, columns, channels))
+    if not native.available() or dtype not in native.SUFFIX or columns * channels > _MAX_ROW:
+        return reference(images, plan, mean).to(dtype)
+    out = torch.empty((count, rows, columns, channels), dtype=dtype)
     parts = [
         torch.from_numpy(np.ascontiguousarray(a))
         for a in (plan.top, plan.left, plan.mirror, plan.gain, plan.shift, plan.scale, mean)
     ]
     pixels = torch.from_numpy(np.ascontiguousarray(images))
-    native.run("alexnet_train_view", count, pixels, height, width, channels, *parts, rows, columns, out)
+    kernel = f"alexnet_train_view_{native.SUFFIX[dtype]}"
+    native.run(kernel, count, pixels, height, width, channels, *parts, rows, columns, out)
     return out.permute(0, 3, 1, 2)
 
 

@@ -48,12 +48,12 @@ def _around(pooled, block, first, stage: tl.constexpr):
 
 
 @triton.jit
-def _share(window, place: tl.constexpr, stage: tl.constexpr):
-    """Return what the window gives to the pixel at `place`."""
+def _share(window, number: tl.constexpr, stage: tl.constexpr):
+    """Return what the window gives to its pixel of this number."""
     share, taken = window
     if stage.size == 1:
         return share.to(tl.float32)
-    return tl.where(taken == place, share.to(tl.float32), 0.0)
+    return tl.where(taken == number, share.to(tl.float32), 0.0)
 
 
 @triton.jit
