@@ -12,10 +12,17 @@ SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
 """Endings of the symbols that exist for more than one dtype."""
 
 
-@torch.compiler.assume_constant_result
+class _Seen:
+    """What the last call outside of the compiler found: a plain value, which the compiler can read."""
+
+    available = library.available()
+
+
 def available() -> bool:
-    """Say whether the compiled kernels can be used; a constant to `torch.compile`."""
-    return library.available()
+    """Say whether the compiled kernels can be used."""
+    if not torch.compiler.is_compiling():
+        _Seen.available = library.available()
+    return _Seen.available
 
 
 def takes(x: torch.Tensor) -> bool:
