@@ -123,9 +123,20 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(dtype, threads):
 def test_torch_can_trace_and_differentiate_it(dtype):
     x = channels_last(activations((2, 6, 5, 4))).to(dtype).requires_grad_()
     arguments = (True, [5, 1e-2, 0.75, 2.0, 2], [2, 1, False, False])
-    torch.library.opcheck(torch.ops.alexnet.relu_lrn_pool.default, (x, *arguments))
-    grad = channels_last(activations((2, 6, 4, 3))).to(dtype)
-    torch.library.opcheck(torch.ops.alexnet.relu_lrn_pool_backward.default, (grad, x.detach(), *arguments))
+    torch.library.opcheck(torch.ops.alexnet.relu_lrn_pool.default, (x, *arguments, True))
+    y, places = torch.ops.alexnet.relu_lrn_pool(x.detach(), *arguments, True)
+    grad = channels_last(activations(y.shape)).to(dtype)
+    torch.library.opcheck(torch.ops.alexnet.relu_lrn_pool_backward.default, (grad, x.detach(), places, *arguments))
+
+
+def test_without_gradients_the_places_of_the_maxima_are_not_stored():
+    arguments = (True, [0.0] * 5, [2.0, 1.0, 0.0, 0.0])
+    x = channels_last(activations((2, 6, 5, 4))).float()
+    y, places = torch.ops.alexnet.relu_lrn_pool(x, *arguments, False)
+    assert places.numel() == 0
+    noted, places = torch.ops.alexnet.relu_lrn_pool(x, *arguments, True)
+    assert places.shape == y.shape
+    assert torch.equal(y, noted)
 
 
 @pytest.mark.parametrize("refused", ["nchw", "double", "window larger than the maps", "gaps between windows"])

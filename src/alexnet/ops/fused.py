@@ -1,7 +1,7 @@
 """ReLU, local response normalization across maps and pooling in one compiled pass (CPU, channels-last).
 
-Nothing but the input is stored for the backward pass, which computes the normalized maps again, so that each direction
-goes through memory once.
+Stored for the backward pass are the input, from which it computes the normalization again, and one byte a pooled value:
+the place of the maximum. Each direction goes through memory once.
 """
 
 from __future__ import annotations
@@ -61,47 +61,55 @@ def relu_lrn_pool(x: Tensor, *, relu: bool, norm: Norm | None = None, pool: Pool
     Returns:
         Tensor of x's dtype, channels-last. bfloat16 is computed in float32 and rounded once, forward and backward.
     """
-    return _fused(x, relu, _constants(norm or Norm(size=0)), _constants(pool or Pool(1, 1)))
+    places = x.requires_grad and torch.is_grad_enabled()
+    return _fused(x, relu, _constants(norm or Norm(size=0)), _constants(pool or Pool(1, 1)), places)[0]
 
 
 @torch.library.custom_op("alexnet::relu_lrn_pool", mutates_args=())
-def _fused(x: Tensor, relu: bool, norm: list[float], pool: list[float]) -> Tensor:
-    out = _empty(x, pool)
+def _fused(
+    x: Tensor, relu: bool, norm: list[float], pool: list[float], needs_places: bool
+) -> tuple[Tensor, Tensor]:
+    out, places = _empty(x, pool, needs_places)
     rows = out.shape[0] * out.shape[2]
-    scratch = (2 + int(pool[0])) * x.shape[1] * x.shape[3]
+    scratch = int(pool[0]) * x.shape[1] * x.shape[3]
     name = f"alexnet_stage_forward_{native.SUFFIX[x.dtype]}"
-    native.run(name, rows, x, out, *_values(x, relu, norm, pool), scratch=scratch)
-    return out
+    native.run(name, rows, x, out, _address(places), *_values(x, relu, norm, pool), scratch=scratch)
+    return out, places
 
 
 @_fused.register_fake
-def _(x: Tensor, relu: bool, norm: list[float], pool: list[float]) -> Tensor:
-    return _empty(x, pool)
+def _(x, relu, norm, pool, needs_places):
+    return _empty(x, pool, needs_places)
 
 
 @torch.library.custom_op("alexnet::relu_lrn_pool_backward", mutates_args=())
-def _fused_backward(grad: Tensor, x: Tensor, relu: bool, norm: list[float], pool: list[float]) -> Tensor:
+def _fused_backward(
+    grad: Tensor, x: Tensor, places: Tensor, relu: bool, norm: list[float], pool: list[float]
+) -> Tensor:
     grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)
     out = torch.empty_like(x)
-    scratch = 4 * int(pool[0]) * x.shape[1] * x.shape[3]
+    batch, channels, height, width = x.shape
     name = f"alexnet_stage_backward_{native.SUFFIX[x.dtype]}"
-    native.run(name, x.shape[0], x, grad, out, *_values(x, relu, norm, pool), scratch=scratch)
+    values = x, grad, _address(places), out, *_values(x, relu, norm, pool)
+    native.run(name, batch * height, *values, scratch=channels * width)
     return out
 
 
 @_fused_backward.register_fake
-def _(grad: Tensor, x: Tensor, relu: bool, norm: list[float], pool: list[float]) -> Tensor:
+def _(grad, x, places, relu, norm, pool):
     return torch.empty_like(x)
 
 
 def _save_for_backward(ctx, inputs, output) -> None:
-    x, *ctx.constants = inputs
-    ctx.save_for_backward(x)
+    x, *ctx.constants, _ = inputs
+    _, places = output
+    ctx.mark_non_differentiable(places)
+    ctx.save_for_backward(x, places)
 
 
-def _differentiate(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-    (x,) = ctx.saved_tensors
-    return _fused_backward(grad, x, *ctx.constants), *[None] * len(ctx.constants)
+def _differentiate(ctx, grad: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    x, places = ctx.saved_tensors
+    return _fused_backward(grad, x, places, *ctx.constants), *[None] * (len(ctx.constants) + 1)
 
 
 _fused.register_autograd(_differentiate, setup_context=_save_for_backward)
@@ -116,10 +124,17 @@ def _pool(constants: list[float]) -> Pool:
     return Pool(int(size), int(stride), bool(average), bool(ceil))
 
 
-def _empty(x: Tensor, constants: list[float]) -> Tensor:
+def _empty(x: Tensor, constants: list[float], needs_places: bool) -> tuple[Tensor, Tensor]:
+    """Return the output and room for the places of the maxima in their windows, empty where nobody asks for them."""
     pool = _pool(constants)
     shape = (*x.shape[:2], pool.places(x.shape[2]), pool.places(x.shape[3]))
-    return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    noted = needs_places and not pool.average and (pool.size > 1 or pool.stride > 1)
+    return out, torch.empty_like(out if noted else out[:0], dtype=torch.uint8)
+
+
+def _address(places: Tensor) -> Tensor | int:
+    return places if places.numel() else 0
 
 
 def _values(x: Tensor, relu: bool, norm: list[float], constants: list[float]) -> tuple[int | float, ...]:
