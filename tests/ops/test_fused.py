@@ -130,7 +130,7 @@ def test_torch_can_trace_and_differentiate_it(dtype):
 
 
 def test_without_gradients_the_places_of_the_maxima_are_not_stored():
-    arguments = (True, [0.0] * 5, [2.0, 1.0, 0.0, 0.0])
+    arguments = (True, [0.0, 0.0, 0.0, 1.0, 1.0], [2.0, 1.0, 0.0, 0.0])
     x = channels_last(activations((2, 6, 5, 4))).float()
     y, places = torch.ops.alexnet.relu_lrn_pool(x, *arguments, False)
     assert places.numel() == 0
