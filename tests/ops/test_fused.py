@@ -126,7 +126,9 @@ def test_torch_can_trace_and_differentiate_it(dtype):
     torch.library.opcheck(torch.ops.alexnet.relu_lrn_pool.default, (x, *arguments, True))
     y, places = torch.ops.alexnet.relu_lrn_pool(x.detach(), *arguments, True)
     grad = channels_last(activations(y.shape)).to(dtype)
-    torch.library.opcheck(torch.ops.alexnet.relu_lrn_pool_backward.default, (grad, x.detach(), places, *arguments))
+    torch.library.opcheck(
+        torch.ops.alexnet.relu_lrn_pool_backward.default, (grad, x.detach(), places, *arguments)
+    )
 
 
 def test_without_gradients_the_places_of_the_maxima_are_not_stored():
