@@ -33,6 +33,12 @@
 #define INDEPENDENT
 #endif
 
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)0)
+#endif
+
 typedef union {
     void *p;
     int64_t i;

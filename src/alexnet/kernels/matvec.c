@@ -5,16 +5,18 @@
 #endif
 #include "common.h"
 
-enum { LANES = 32, ROWS = 4 };
+enum { LANES = 32, ROWS = 4, AHEAD = 1024 };
 
 /* sums[r] = the sum over i of weight[r, i] * x[i] for `rows` rows of weights at once, so that memory has several of them to
- * fetch; each in LANES partial sums that are added in a fixed order. */
+ * fetch, AHEAD weights before they are needed; each in LANES partial sums that are added in a fixed order. */
 INLINE void dots(const uint16_t *weight, const float *x, int64_t count, int rows, float *sums) {
     float lane[ROWS][LANES] = {{0}};
     int64_t i = 0;
     for (; i + LANES <= count; i += LANES)
-        for (int r = 0; r < rows; r++)
+        for (int r = 0; r < rows; r++) {
+            PREFETCH(weight + r * count + i + AHEAD);
             for (int j = 0; j < LANES; j++) lane[r][j] += from_bf16(weight[r * count + i + j]) * x[i + j];
+        }
     for (int r = 0; r < rows; r++) {
         for (int64_t rest = i; rest < count; rest++) lane[r][rest - i] += from_bf16(weight[r * count + rest]) * x[rest];
         for (int width = LANES / 2; width; width /= 2)

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from alexnet.nets import rows
 from alexnet.nets.digits import DIGIT_CODES
-from alexnet.ops import strided_conv
-from alexnet.ops.copies import autocasts, bfloat16_copy
+from alexnet.ops import packed_conv, strided_conv
 from alexnet.ops.dropout import Dropout
 from alexnet.ops.linear import linear
 from alexnet.ops.local_conv import local_conv2d
@@ -60,8 +59,11 @@ class Convolution(nn.Conv2d):
             return strided_conv.strided_conv2d(x, self.weight, self.bias, stride, pad, self.pad_after)
         if self.pad_after:
             x = F.pad(x, (0, self.pad_after, 0, self.pad_after))
-        kept = not torch.is_grad_enabled() and autocasts(x, self.weight)
-        return self._conv_forward(x, bfloat16_copy(self.weight) if kept else self.weight, self.bias)
+        if packed_conv.takes(x, self.weight):
+            return packed_conv.packed_conv2d(
+                x, self.weight, self.bias, pad=pad, stride=stride, groups=self.groups
+            )
+        return self._conv_forward(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + (f", pad_after={self.pad_after}" if self.pad_after else "")

@@ -6,16 +6,20 @@ fully connected layers that is a tenth of a training step on a CPU.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+T = TypeVar("T")
+
 
 @dataclass
-class _Copy:
-    value: Tensor
+class _Made(Generic[T]):
+    value: T
     version: int
     address: int
 
@@ -23,24 +27,41 @@ class _Copy:
         return self.version == weight._version and self.address == weight.data_ptr()
 
 
-class _Copies:
-    """The copies of the weights that are alive."""
+class Derived(Generic[T]):
+    """What is made of weights that are alive, one thing for each, made again when a weight has changed."""
 
     def __init__(self) -> None:
-        self.by_weight = WeakTensorKeyDictionary()
+        self._by_weight = WeakTensorKeyDictionary()
+
+    def of(self, weight: Tensor, make: Callable[[], T]) -> T:
+        """Return what was made of this weight as it is, or make it."""
+        found = self.current(weight)
+        if found is None:
+            found = make()
+            self._by_weight[weight] = _Made(found, weight._version, weight.data_ptr())
+        return found
+
+    def current(self, weight: Tensor) -> T | None:
+        """Return what was made of this weight as it is, if it was."""
+        made = self._by_weight.get(weight)
+        return made.value if made is not None and made.is_of(weight) else None
+
+    def still_holds(self, weight: Tensor) -> None:
+        """Record that what was made has been changed in the same way as the weight."""
+        self._by_weight[weight].version = weight._version
 
 
-_copies = _Copies()
+_copies: Derived[Tensor] = Derived()
 
 
 def bfloat16_copy(weight: Tensor) -> Tensor:
     """Return the weight in bfloat16; the same memory as long as only `SGD` changes the weight."""
-    copy = _copies.by_weight.get(weight)
-    if copy is None or not copy.is_of(weight):
+
+    def narrow() -> Tensor:
         with torch.inference_mode(False):  # a copy made while evaluating serves training too
-            value = weight.detach().to(torch.bfloat16)
-        copy = _copies.by_weight[weight] = _Copy(value, weight._version, weight.data_ptr())
-    return copy.value
+            return weight.detach().to(torch.bfloat16)
+
+    return _copies.of(weight, narrow)
 
 
 def autocasts(x: Tensor, weight: Tensor) -> bool:
@@ -57,12 +78,11 @@ def autocasts(x: Tensor, weight: Tensor) -> bool:
 
 def current_copy(weight: Tensor) -> Tensor | None:
     """Return the copy that an update has to change with the weight, if there is one."""
-    copy = _copies.by_weight.get(weight)
-    return copy.value if copy is not None and copy.is_of(weight) else None
+    return _copies.current(weight)
 
 
 def mark_updated(weight: Tensor, copy: Tensor | None) -> None:
     """Record that the weight, and its copy with it, were changed in place behind torch's back."""
     torch.autograd.graph.increment_version(weight)
     if copy is not None:
-        _copies.by_weight[weight].version = weight._version
+        _copies.still_holds(weight)

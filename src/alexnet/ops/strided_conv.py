@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet.ops import native
+from alexnet.ops import native, packed_conv
 
 _MAX_BLOCK_CHANNELS, _MAX_LINE = 64, 32768
 
@@ -49,9 +49,18 @@ def strided_conv2d(
     sides = [(length + 2 * pad + pad_after - kernel) // stride + taps for length in x.shape[2:]]
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
     blocks = _space_to_depth(x, stride, pad, sides, dtype == torch.bfloat16)
+    if packed_conv.takes(blocks, weight):
+        return packed_conv.packed_conv2d(blocks, weight, bias, form=lambda w: block_kernels(w, stride))
+    return F.conv2d(blocks, block_kernels(weight, stride), bias)
+
+
+def block_kernels(weight: Tensor, stride: int) -> Tensor:
+    """Return kernels (maps, C, k, k) over blocks: (maps, stride * stride * C, n, n) with n = ceil(k / stride)."""
+    kernel = weight.shape[2]
+    taps = -(-kernel // stride)
     extra = taps * stride - kernel
     wide = F.pad(weight, (0, extra, 0, extra)).unflatten(3, (taps, stride)).unflatten(2, (taps, stride))
-    return F.conv2d(blocks, wide.permute(0, 3, 5, 1, 2, 4).flatten(1, 3), bias)
+    return wide.permute(0, 3, 5, 1, 2, 4).flatten(1, 3)
 
 
 @torch.library.custom_op("alexnet::space_to_depth", mutates_args=())
