@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
 from alexnet.nets.layers import Activation, LocalResponseNorm
+from alexnet.nets.rows import Lrn
 from alexnet.ops.fused import Norm, Pool, relu_lrn_pool, takes
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+_KINDS = nn.ReLU, Activation, LocalResponseNorm, nn.MaxPool2d, nn.AvgPool2d
+"""Where a stage can begin."""
 
 
 @dataclass
@@ -31,7 +37,7 @@ def run(layers: Sequence[nn.Module], x: Tensor) -> Tensor:
     """Return what the layers make of x, one after the other."""
     position = 0
     while position < len(layers):
-        stage = _stage(layers, position)
+        stage = _stage(layers, position) if isinstance(layers[position], _KINDS) else _Stage()
         if (stage.norm or stage.pool) and takes(x, stage.norm, stage.pool):
             x = relu_lrn_pool(x, relu=stage.relu, norm=stage.norm, pool=stage.pool)
             position += stage.layers
@@ -77,9 +83,11 @@ def _is_relu(layer: nn.Module) -> bool:
 
 
 def _norm(layer: nn.Module) -> Norm | None:
-    if type(layer) is not LocalResponseNorm:
-        return None
-    row = layer.row
+    return _norm_of(layer.row) if type(layer) is LocalResponseNorm else None
+
+
+@cache
+def _norm_of(row: Lrn) -> Norm:
     return Norm(row.size, row.alpha, row.beta, row.k, row.groups)
 
 

@@ -7,6 +7,7 @@ the place of the maximum. Each direction goes through memory once.
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -61,12 +62,13 @@ def relu_lrn_pool(x: Tensor, *, relu: bool, norm: Norm | None = None, pool: Pool
     Returns:
         Tensor of x's dtype, channels-last. bfloat16 is computed in float32 and rounded once, forward and backward.
     """
-    places = x.requires_grad and torch.is_grad_enabled()
-    return _fused(x, relu, _constants(norm or Norm(size=0)), _constants(pool or Pool(1, 1)), places)[0]
+    norm, pool = _constants(norm or Norm(size=0)), _constants(pool or Pool(1, 1))
+    if native.unobserved(x):
+        return _compute(x, relu, norm, pool, False)[0]
+    return _fused(x, relu, norm, pool, x.requires_grad and torch.is_grad_enabled())[0]
 
 
-@torch.library.custom_op("alexnet::relu_lrn_pool", mutates_args=())
-def _fused(
+def _compute(
     x: Tensor, relu: bool, norm: list[float], pool: list[float], needs_places: bool
 ) -> tuple[Tensor, Tensor]:
     out, places = _empty(x, pool, needs_places)
@@ -75,6 +77,9 @@ def _fused(
     name = f"alexnet_stage_forward_{native.SUFFIX[x.dtype]}"
     native.run(name, rows, x, out, _address(places), *_values(x, relu, norm, pool), scratch=scratch)
     return out, places
+
+
+_fused = torch.library.custom_op("alexnet::relu_lrn_pool", _compute, mutates_args=())
 
 
 @_fused.register_fake
@@ -115,6 +120,7 @@ def _differentiate(ctx, grad: Tensor, _: Tensor | None) -> tuple[Tensor | None, 
 _fused.register_autograd(_differentiate, setup_context=_save_for_backward)
 
 
+@cache
 def _constants(part: Norm | Pool) -> list[float]:
     return [float(value) for value in astuple(part)]
 

@@ -35,6 +35,21 @@ def takes(x: torch.Tensor) -> bool:
     )
 
 
+def unobserved(x: torch.Tensor) -> bool:
+    """Say whether nothing follows what is done to x: no gradients, compiler, tracer or dispatch mode.
+
+    Then a kernel can be called as it is. An operator of `torch.library` takes 30 microseconds more, the time of a
+    stage of a single picture.
+    """
+    return (
+        not torch.is_grad_enabled()
+        and type(x) is torch.Tensor
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and not torch._C._len_torch_dispatch_stack()
+    )
+
+
 class _Thread(threading.local):
     alone = False
 

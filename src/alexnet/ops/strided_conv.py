@@ -48,7 +48,8 @@ def strided_conv2d(
     taps = -(-kernel // stride)
     sides = [(length + 2 * pad + pad_after - kernel) // stride + taps for length in x.shape[2:]]
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
-    blocks = _space_to_depth(x, stride, pad, sides, dtype == torch.bfloat16)
+    to_blocks = _compute if native.unobserved(x) else _space_to_depth
+    blocks = to_blocks(x, stride, pad, sides, dtype == torch.bfloat16)
     if packed_conv.takes(blocks, weight):
         return packed_conv.packed_conv2d(blocks, weight, bias, form=lambda w: block_kernels(w, stride))
     return F.conv2d(blocks, block_kernels(weight, stride), bias)
@@ -63,13 +64,15 @@ def block_kernels(weight: Tensor, stride: int) -> Tensor:
     return wide.permute(0, 3, 5, 1, 2, 4).flatten(1, 3)
 
 
-@torch.library.custom_op("alexnet::space_to_depth", mutates_args=())
-def _space_to_depth(x: Tensor, block: int, before: int, sides: list[int], narrow: bool) -> Tensor:
+def _compute(x: Tensor, block: int, before: int, sides: list[int], narrow: bool) -> Tensor:
     out = _empty(x, block, sides, narrow)
     name = f"alexnet_space_to_depth_{native.SUFFIX[out.dtype]}"
     batch, channels, height, width = x.shape
     native.run(name, batch * sides[0], x, out, height, width, channels, block, before, *sides)
     return out
+
+
+_space_to_depth = torch.library.custom_op("alexnet::space_to_depth", _compute, mutates_args=())
 
 
 @_space_to_depth.register_fake
