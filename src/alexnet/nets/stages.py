@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
 from alexnet.nets.layers import Activation, LocalResponseNorm
-from alexnet.nets.rows import Lrn
 from alexnet.ops.fused import Norm, Pool, relu_lrn_pool, takes
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -83,11 +81,9 @@ def _is_relu(layer: nn.Module) -> bool:
 
 
 def _norm(layer: nn.Module) -> Norm | None:
-    return _norm_of(layer.row) if type(layer) is LocalResponseNorm else None
-
-
-@cache
-def _norm_of(row: Lrn) -> Norm:
+    if type(layer) is not LocalResponseNorm:
+        return None
+    row = layer.row
     return Norm(row.size, row.alpha, row.beta, row.k, row.groups)
 
 

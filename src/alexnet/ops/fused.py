@@ -6,8 +6,7 @@ the place of the maximum. Each direction goes through memory once.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
-from functools import cache
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -120,9 +119,8 @@ def _differentiate(ctx, grad: Tensor, _: Tensor | None) -> tuple[Tensor | None, 
 _fused.register_autograd(_differentiate, setup_context=_save_for_backward)
 
 
-@cache
 def _constants(part: Norm | Pool) -> list[float]:
-    return [float(value) for value in astuple(part)]
+    return [float(value) for value in vars(part).values()]
 
 
 def _pool(constants: list[float]) -> Pool:
