@@ -16,7 +16,7 @@ setup(
         Extension(
             "alexnet.kernels._library",
             sorted(str(file) for file in KERNELS.glob("*.c")),
-            depends=[str(KERNELS / "common.h")],
+            depends=[str(file) for file in KERNELS.glob("*.h")],
             extra_compile_args=FLAGS,
             optional=True,
         )

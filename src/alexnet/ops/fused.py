@@ -72,7 +72,7 @@ def _compute(
 ) -> tuple[Tensor, Tensor]:
     out, places = _empty(x, pool, needs_places)
     rows = out.shape[0] * out.shape[2]
-    scratch = int(pool[0]) * x.shape[1] * x.shape[3]
+    scratch = x.shape[1] * (int(pool[0]) * x.shape[3] + 2 * out.shape[3])
     name = f"alexnet_stage_forward_{native.SUFFIX[x.dtype]}"
     native.run(name, rows, x, out, _address(places), *_values(x, relu, norm, pool), scratch=scratch)
     return out, places
@@ -93,9 +93,11 @@ def _fused_backward(
     grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)
     out = torch.empty_like(x)
     batch, channels, height, width = x.shape
+    reaching = -(-pool[0] // pool[1])
+    scratch = channels * (width + 2 * int(reaching) * grad.shape[3])
     name = f"alexnet_stage_backward_{native.SUFFIX[x.dtype]}"
     values = x, grad, _address(places), out, *_values(x, relu, norm, pool)
-    native.run(name, batch * height, *values, scratch=channels * width)
+    native.run(name, batch * height, *values, scratch=scratch)
     return out
 
 
