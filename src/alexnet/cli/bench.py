@@ -28,8 +28,9 @@ def bench(  # noqa: PLR0913 - the command's options
 ) -> int:
     """Measure this program beside others on this machine: alexnet bench train/alexnet/bf16/128.
 
-    Without a name it lists the benchmarks. Every contestant has a process of its own and they take turns, one at a
-    time; a peer that is not installed is named with the reason. benchmarks/README.md says how to read a result.
+    Without a name it lists the benchmarks. Every contestant has a process of its
+    own and they take turns, one at a time; a peer that is not installed is named
+    with the reason. benchmarks/README.md says how to read a result.
 
     Parameters
     ----------

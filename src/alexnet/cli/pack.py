@@ -30,9 +30,11 @@ def pack(  # noqa: PLR0913 - the command's options
 ) -> int:
     """Decode pictures once to the paper's preparation: shorter side to 256, central square, checksummed shards.
 
-    SOURCE is a folder with one subfolder per class (or train/ and val/ of them), a .tar, .tar.gz or .zip of one,
-    a CSV of path,label, ILSVRC's own files, CIFAR-10/100, MNIST-style idx files, Hugging Face parquet shards,
-    a downloaded name such as cifar10, or demo. A killed packing goes on where it was when the command is repeated.
+    SOURCE is a folder with one subfolder per class (or train/ and val/ of them),
+    a .tar, .tar.gz or .zip of one, a CSV of path,label, ILSVRC's own files,
+    CIFAR-10/100, MNIST-style idx files, Hugging Face parquet shards, a
+    downloaded name such as cifar10, or demo. A killed packing goes on where it
+    was when the command is repeated.
 
     Parameters
     ----------

@@ -24,8 +24,7 @@ def show(
     Parameters
     ----------
     names
-        Packs, recipes, networks. A name that is both a recipe and a network shows both; two or more names that
-        are all networks show how each differs from the first.
+        Packs, recipes, networks; of a recipe and a network of one name both. Several networks are compared.
     views
         Draw what the network sees of 8 pictures of a pack, instead of the contact sheet.
     recipe
