@@ -66,6 +66,14 @@ def test_help_and_usage_errors_import_no_torch(arguments: list[str]) -> None:
     assert done.returncode in (0, 2), done.stderr
 
 
+def test_help_parses_no_markdown() -> None:
+    """Its parser takes longer to import than all the rest."""
+    code = (
+        "import sys\nfrom alexnet.cli.main import run\nrun(['--help'])\nsys.exit('markdown_it' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
 def test_a_mistake_is_json_too(cli) -> None:
     ending = cli("train", "cifar10-18pct", "--json")
     assert json.loads(ending.out)["error"]["what"] == "--data is missing"

@@ -1,5 +1,6 @@
 """The compiled library by itself: found or not, and a range shared among threads without loss or repetition."""
 
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,12 @@ def test_an_environment_variable_switches_the_kernels_off(value, usable, monkeyp
 def test_a_missing_library_means_the_other_path(monkeypatch):
     monkeypatch.setattr(library.importlib.util, "find_spec", lambda name: None)
     assert library._library.__wrapped__() is None
+
+
+def test_the_instruction_set_is_the_processors():
+    flags = Path("/proc/cpuinfo")
+    if not flags.exists() or platform.machine() != "x86_64":
+        pytest.skip("the processor's features are read from Linux on x86-64")
+    words = set(flags.read_text().split())
+    best = "AVX-512" if "avx512vl" in words else "AVX2" if "avx2" in words else "baseline x86-64"
+    assert library.target() == (best if library.available() else None)

@@ -32,6 +32,12 @@ def available() -> bool:
     return _library() is not None
 
 
+def target() -> str | None:
+    """Return the instruction set that the kernels use here, or None where there are none."""
+    library = _library()
+    return None if library is None else library.alexnet_target().decode()
+
+
 def run(name: str, count: int, values: list[int | float], *, parts: int = 1) -> None:
     """Run a kernel over range(count) of its outermost axis.
 
@@ -69,6 +75,7 @@ def _library() -> ctypes.CDLL | None:
     library = ctypes.CDLL(spec.origin)
     library.alexnet_team.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 4]
     library.alexnet_team.restype = None
+    library.alexnet_target.restype = ctypes.c_char_p
     return library
 
 

@@ -13,7 +13,7 @@ import torch
 from alexnet.core.allocator import keep_freed_memory
 from alexnet.core.cache import cache_folder
 from alexnet.core.files import human_bytes
-from alexnet.ops import native
+from alexnet.kernels import library
 from alexnet.runs.devices import usable_cores
 
 _EXTRAS = {
@@ -44,6 +44,7 @@ def examine() -> list[Finding]:
         ),
         _gpu(),
         _kernels(),
+        _bfloat16(),
         Finding(
             "freed memory", "kept" if keep_freed_memory() else "given back (only glibc can be asked to keep it)"
         ),
@@ -68,10 +69,19 @@ def _gpu() -> Finding:
 
 
 def _kernels() -> Finding:
-    if native.available():
-        return Finding("compiled kernels", "in use")
+    if target := library.target():
+        return Finding("compiled kernels", f"in use, for {target}")
     remedy = "install a C compiler (gcc or clang) and run: pip install --force-reinstall --no-deps alexnet"
     return Finding("compiled kernels", "absent; slower paths in torch are used", remedy)
+
+
+def _bfloat16() -> Finding:
+    features = torch.cpu.get_capabilities()
+    if features.get("amx_bf16"):
+        return Finding("bfloat16", "multiplied by AMX")
+    if features.get("avx512_bf16") or features.get("bf16"):
+        return Finding("bfloat16", "multiplied by the processor")
+    return Finding("bfloat16", "converted by programs", "compare --set train.precision=float32 on the CPU")
 
 
 def _disk() -> Finding:
