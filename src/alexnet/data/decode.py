@@ -28,6 +28,7 @@ import simplejpeg
 from PIL import Image
 
 from alexnet.core.errors import DataError
+from alexnet.data.jpeg_header import count_scans, outline
 
 MAX_BYTES = 100_000_000
 MAX_PIXELS = 50_000_000
@@ -102,11 +103,12 @@ def decode(data: bytes, *, channels: int = 3, exif_rotate: bool = True) -> Decod
         raise ValueError(f"channels must be 1 or 3, not {channels}")
     form = _sniff(data)
     notes: list[str] = []
-    pixels = _read_ordinary_jpeg(data, channels, notes) if form == "JPEG" else None
-    if pixels is not None:
-        orientation = _jpeg_orientation(data, notes) if exif_rotate else 1
-    else:
+    header = outline(data) if form == "JPEG" else None
+    pixels = _read_ordinary_jpeg(data, header.scans, channels, notes) if header else None
+    if header is None or pixels is None:
         pixels, orientation = _read_with_pillow(data, form, channels, notes)
+    else:
+        orientation = _jpeg_orientation(data, notes) if exif_rotate and header.exif else 1
     if exif_rotate and orientation != 1:
         pixels = np.ascontiguousarray(_turn(pixels, orientation))
         notes.append("exif-rotated")
@@ -148,20 +150,17 @@ def _sniff(data: bytes) -> str:
     raise DecodeError(f"is no picture of a known form; it begins with {data[:8].hex(' ')}", code="not-an-image")
 
 
-def _read_ordinary_jpeg(data: bytes, channels: int, notes: list[str]) -> np.ndarray | None:
+def _read_ordinary_jpeg(data: bytes, scans: int, channels: int, notes: list[str]) -> np.ndarray | None:
     """Return the pixels, or None with a note where Pillow has to read the file; refuse what ends early."""
-    codes = np.frombuffer(data, np.uint8)
-    scans = int(np.count_nonzero((codes[:-1] == 0xFF) & (codes[1:] == 0xDA)))
-    if scans > MAX_SCANS:
-        _too_large(f"has {scans:,} scans, more than {MAX_SCANS}")
+    _check_scans(scans)
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
         _check_size(width, height)
-        if width * height * scans > MAX_SCANNED_PIXELS:
-            _too_large(f"has {scans} scans of {width}x{height} pixels")
+        _check_scans(scans, width, height)
         gray = space == "Gray"
         pixels = simplejpeg.decode_jpeg(data, "GRAY" if gray and channels == 1 else "RGB")
     except ValueError as error:
+        _check_scans(count_scans(data))
         if data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda"):
             _truncated("it has no end-of-image marker")
         if "remature end" in str(error):
@@ -258,9 +257,8 @@ def _still_png(data: bytes, notes: list[str]) -> bytes:
 
 
 def _jpeg_orientation(data: bytes, notes: list[str]) -> int:
-    if b"Exif\0\0" in data[:65536]:
-        with contextlib.suppress(DecodeError), _opened(data, "JPEG", notes) as image:
-            return _orientation(image)
+    with contextlib.suppress(DecodeError), _opened(data, "JPEG", notes) as image:
+        return _orientation(image)
     return 1
 
 
@@ -285,6 +283,13 @@ def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         _too_large(f"claims {width}x{height} pixels, more than {MAX_PIXELS:,}")
+
+
+def _check_scans(scans: int, width: int = 1, height: int = 1) -> None:
+    if scans > MAX_SCANS:
+        _too_large(f"has {scans:,} scans, more than {MAX_SCANS}")
+    if width * height * scans > MAX_SCANNED_PIXELS:
+        _too_large(f"has {scans} scans of {width}x{height} pixels")
 
 
 def _too_large(what: str) -> NoReturn:
