@@ -49,9 +49,11 @@ def digest_pixels(images: np.ndarray) -> np.ndarray:
         uint64 (N,), the same on every machine.
     """
     shape = np.asarray(images.shape[1:], "<u4").tobytes()
-    digests = b"".join(
-        hashlib.blake2b(shape + image.tobytes(), digest_size=8).digest() for image in np.asarray(images)
-    )
+    digests = bytearray()
+    for image in images:
+        digest = hashlib.blake2b(shape, digest_size=8)
+        digest.update(np.ascontiguousarray(image))
+        digests += digest.digest()
     return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 

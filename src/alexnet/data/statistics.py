@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alexnet.kernels import library
+
 PIXEL_LIMIT = 2**63 // 255**2
 """Pixels after which a sum of products could overflow int64: 2.1e9 pictures of 256x256."""
 SWEEPS = 16
@@ -55,11 +57,21 @@ class Sums:
         """Add one picture, uint8 (H, W, C)."""
         if pixels.shape != self.image.shape or pixels.dtype != np.uint8:
             raise ValueError(f"expected uint8 {self.image.shape}, got {pixels.dtype} {pixels.shape}")
-        channels = pixels.reshape(-1, pixels.shape[2]).T.astype(np.int64, order="C")
         self.count += 1
-        self.image += pixels
-        self.products += np.einsum("ip,jp->ij", channels, channels)
+        if library.available() and pixels.shape[2] in (1, 3):
+            self._add_compiled(np.ascontiguousarray(pixels))
+        else:
+            channels = pixels.reshape(-1, pixels.shape[2]).T.astype(np.int64, order="C")
+            self.image += pixels
+            self.products += np.einsum("ip,jp->ij", channels, channels)
         self._check()
+
+    def _add_compiled(self, pixels: np.ndarray) -> None:
+        height, width, channels = pixels.shape
+        products = np.zeros_like(self.products)
+        values = [pixels.ctypes.data, channels, self.image.ctypes.data, products.ctypes.data]
+        library.run("alexnet_pixel_sums", height * width, values)
+        self.products += np.triu(products) + np.triu(products, 1).T
 
     def merge(self, other: Sums) -> None:
         """Add the sums of other pictures of the same shape."""
