@@ -101,8 +101,8 @@ APART static void turn(const uint8_t *in, int64_t stride, int64_t rows, int64_t 
             for (int64_t x = 0; x < columns; x++) out[x * out_stride + y] = in[y * stride + x];
         return;
     }
-    for (int64_t x = 0; x < columns; x += BLOCK)
-        for (int64_t y = 0; y < rows; y += BLOCK) {
+    for (int64_t y = 0; y < rows; y += BLOCK)
+        for (int64_t x = 0; x < columns; x += BLOCK) {
             const int64_t top = least(y, rows - BLOCK), left = least(x, columns - BLOCK);
             turn_block(in + top * stride + left, stride, out + left * out_stride + top, out_stride);
         }
