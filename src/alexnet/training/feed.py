@@ -14,22 +14,20 @@ from torch import Tensor
 
 from alexnet.core.keys import Key
 from alexnet.ops import native
+from alexnet.training.buffers import Buffers
 from alexnet.training.config import TrainConfig
 from alexnet.views.config import ViewConfig
 from alexnet.views.plan import Picture, draw_plan
-from alexnet.views.train_view import subtracted_mean, train_view, with_border
+from alexnet.views.read_view import Pictures, read_view
+from alexnet.views.train_view import subtracted_mean
 
 
-class Images(Protocol):
+class Images(Pictures, Protocol):
     """Random access to labelled pictures, as a pack's split gives it."""
 
     labels: np.ndarray
 
     def __len__(self) -> int: ...
-
-    def read(self, indices: np.ndarray) -> np.ndarray:
-        """Return uint8 (n, H, W, C)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -85,6 +83,7 @@ class Feed:
         self.view, self.picture, self.key = view, picture, key
         self.batch_size, self.workers, self.prefetch = config.batch_size, config.workers, config.prefetch
         self.mean = subtracted_mean(view, picture)
+        self._buffers = Buffers(self.workers + self.prefetch)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -120,5 +119,6 @@ class Feed:
         plan = draw_plan(
             self.key.derive("views"), epoch, samples, self.view, self.picture, color_noise=color_noise
         )
-        inputs = train_view(with_border(self.images.read(samples), self.view.pad), plan, self.mean)
+        out = self._buffers.empty((len(samples), *self.mean.shape), torch.float32)
+        inputs = read_view(self.images, samples, plan, self.mean, out, pad=self.view.pad)
         return Batch(inputs, torch.from_numpy(self.images.labels[samples].astype(np.int64)), samples)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Picture:
     eigenvectors: np.ndarray
     """(C, C), as columns."""
 
-    @property
+    @cached_property
     def mean_color(self) -> np.ndarray:
         """Mean of each channel, float32 (C,)."""
         return self.mean_image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
@@ -62,9 +63,14 @@ class ViewPlan:
     warp: np.ndarray | None = None
     """float32 (N, 2, 3): maps normalized output to normalized input coordinates, or None."""
 
+    def part(self, images: slice) -> ViewPlan:
+        """Return the draws of some of the batch's images."""
+        return ViewPlan(**{name: None if a is None else a[images] for name, a in vars(self).items()})
+
 
 # Positions in each sample's stream of random words: fixed, so that one option leaves the others' draws.
-_TOP, _LEFT, _MIRROR, _BRIGHTNESS, _CONTRAST, _ANGLE, _SHIFT_X, _SHIFT_Y = range(8)
+_WORDS = 8
+_TOP, _LEFT, _MIRROR, _BRIGHTNESS, _CONTRAST, _ANGLE, _SHIFT_X, _SHIFT_Y = range(_WORDS)
 
 
 def draw_plan(
@@ -81,8 +87,10 @@ def draw_plan(
     """
     down, right = picture.room(config.crop, config.pad)
     channels = picture.shape[2]
-    uniform = key.derive("geometry").uniform(epoch, samples, 8)
     count = len(samples)
+    uniform = np.zeros((count, _WORDS))
+    if words := _words(config):
+        uniform[:, :words] = key.derive("geometry").uniform(epoch, samples, words)
     if config.random_crop:
         top, left = np.floor(uniform[:, _TOP] * (down + 1)), np.floor(uniform[:, _LEFT] * (right + 1))
     else:
@@ -106,6 +114,13 @@ def draw_plan(
         scale=np.full(count, config.scale / divisor, np.float32),
         warp=_warp(signed, config) if config.warps else None,
     )
+
+
+def _words(config: ViewConfig) -> int:
+    """Return how many of a sample's words its view depends on: up to 4 come at the cost of one."""
+    if config.contrast or config.warps:
+        return _WORDS
+    return _CONTRAST if config.random_crop or config.mirror or config.brightness else 0
 
 
 def _warp(signed: np.ndarray, config: ViewConfig) -> np.ndarray:

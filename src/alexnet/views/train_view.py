@@ -44,35 +44,55 @@ def with_border(images: np.ndarray, pad: int) -> np.ndarray:
 
 
 def train_view(
-    images: np.ndarray, plan: ViewPlan, mean: np.ndarray, dtype: torch.dtype = torch.float32
+    images: np.ndarray,
+    plan: ViewPlan,
+    mean: np.ndarray,
+    dtype: torch.dtype = torch.float32,
+    *,
+    pad: int = 0,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the network's input for a batch of packed pictures.
 
     Args:
-        images: uint8 (N, H, W, C), with their border where the view has one.
+        images: uint8 (N, H, W, C).
         plan: The batch's draws.
         mean: float32 (h, w, C): what to subtract; its size is the crop's.
         dtype: Of the result. The arithmetic is that of float32; its result is rounded once, to the nearest even.
+        pad: Black pixels on every side of the pictures, among which the plan's crops lie.
+        out: (N, h, w, C) of this dtype: memory that the result may use.
 
     Returns:
         (N, C, h, w) in channels-last memory: ((gain * pixel + shift) - mean) * scale. The compiled kernel and
         `reference` give the same bits.
     """
     if plan.warp is not None:
-        return _affine_view(_warped_crop(images, plan, mean), plan, mean).to(dtype)
-    count, height, width, channels = images.shape
-    rows, columns = mean.shape[:2]
-    if not native.available() or dtype not in native.SUFFIX or columns * channels > _MAX_ROW:
-        return reference(images, plan, mean).to(dtype)
-    out = torch.empty((count, rows, columns, channels), dtype=dtype)
-    parts = [
-        torch.from_numpy(np.ascontiguousarray(a))
-        for a in (plan.top, plan.left, plan.mirror, plan.gain, plan.shift, plan.scale, mean)
-    ]
+        return _affine_view(_warped_crop(with_border(images, pad), plan, mean), plan, mean).to(dtype)
+    if not takes(plan, mean, dtype):
+        return reference(with_border(images, pad), plan, mean).to(dtype)
+    if out is None:
+        out = torch.empty((len(images), *mean.shape), dtype=dtype)
     pixels = torch.from_numpy(np.ascontiguousarray(images))
-    kernel = f"alexnet_train_view_{native.SUFFIX[dtype]}"
-    native.run(kernel, count, pixels, height, width, channels, *parts, rows, columns, out)
+    values = kernel_values(images.shape[1:], plan, mean, pad)
+    native.run(f"alexnet_train_view_{native.SUFFIX[dtype]}", len(images), pixels, *values, out)
     return out.permute(0, 3, 1, 2)
+
+
+def takes(plan: ViewPlan, mean: np.ndarray, dtype: torch.dtype) -> bool:
+    """Say whether the kernels compute a view."""
+    return (
+        plan.warp is None
+        and native.available()
+        and dtype in native.SUFFIX
+        and mean.shape[1] * mean.shape[2] <= _MAX_ROW
+    )
+
+
+def kernel_values(shape: tuple[int, ...], plan: ViewPlan, mean: np.ndarray, pad: int) -> list[Tensor | int]:
+    """Return what the kernels are told between the pictures of a `shape` (H, W, C) and the result."""
+    fields = (plan.top, plan.left, plan.mirror, plan.gain, plan.shift, plan.scale, mean)
+    tensors = [torch.from_numpy(np.ascontiguousarray(field)) for field in fields]
+    return [*shape, pad, *tensors, *mean.shape[:2]]
 
 
 def reference(images: np.ndarray, plan: ViewPlan, mean: np.ndarray) -> Tensor:

@@ -14,6 +14,8 @@ from alexnet.core.errors import DataError
 from alexnet.data.pack.format import RESTORE
 
 MAX_OPEN = 64
+CAN_READ_AT = hasattr(os, "pread")
+"""Whether several threads can read one file at different places."""
 
 
 class OpenFile:
@@ -39,24 +41,28 @@ class Descriptors:
         self._finalizer = weakref.finalize(self, _close_all, self._open)
 
     @contextlib.contextmanager
-    def use(self, number: int) -> Iterator[OpenFile]:
-        """Yield the open file `number`, which stays open for the length of the block.
+    def use(self, *numbers: int) -> Iterator[list[OpenFile]]:
+        """Yield the open files `numbers`, which stay open for the length of the block.
 
         Raises:
-            DataError: it is gone or cannot be opened.
+            DataError: one is gone or cannot be opened.
         """
         with self._lock:
-            file = self._open.get(number)
-            if file is None:
-                file = self._open[number] = OpenFile(self._opened(self._paths[number]))
-            self._open.move_to_end(number)
-            file.users += 1
+            files = [self._get(number) for number in numbers]
+            for file in files:
+                file.users += 1
         try:
-            yield file
+            yield files
         finally:
             with self._lock:
-                file.users -= 1
+                for file in files:
+                    file.users -= 1
                 self._close_idle()
+
+    @property
+    def limit(self) -> int:
+        """The number of files that stay open."""
+        return MAX_OPEN
 
     def close(self) -> None:
         """Close all files; reading opens them again."""
@@ -65,6 +71,13 @@ class Descriptors:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def _get(self, number: int) -> OpenFile:
+        file = self._open.get(number)
+        if file is None:
+            file = self._open[number] = OpenFile(self._opened(self._paths[number]))
+        self._open.move_to_end(number)
+        return file
 
     def _opened(self, path: Path) -> int:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -11,9 +12,19 @@ import numpy as np
 import simplejpeg
 
 from alexnet.core.errors import DataError
-from alexnet.data.pack.descriptors import Descriptors, OpenFile, read_into
+from alexnet.data.pack.descriptors import CAN_READ_AT, Descriptors, OpenFile, read_into
 from alexnet.data.pack.format import ENTRY, RESTORE
 from alexnet.data.pack.shard import ShardIndex, name_text
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where pictures lie in open files, as H * W * C bytes each."""
+
+    descriptors: np.ndarray
+    """int32 (n,)."""
+    offsets: np.ndarray
+    """int64 (n,), bytes."""
 
 
 class PackSplit:
@@ -68,21 +79,50 @@ class PackSplit:
             DataError: a record is damaged, found by its CRC-32 the first time it is read in this process, or
                 its shard has been cut or removed; names shard, record and picture.
         """
-        indices = np.asarray(indices, np.int64).reshape(-1)
-        if len(indices) and not 0 <= indices.min() <= indices.max() < len(self):
-            raise IndexError(f"pictures {indices.min()} to {indices.max()} asked of {len(self)}")
+        indices = self._known(indices)
         shape = (len(indices), *self.shape)
         if out is None:
             out = np.empty(shape, np.uint8)
         elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
             raise ValueError(f"out is {out.dtype} {out.shape}, not contiguous uint8 {shape}")
-        shards = np.searchsorted(self._starts, indices, "right") - 1
+        shards = self._shards(indices)
         rows = np.argsort(shards, kind="stable").tolist()
         for shard, group in groupby(rows, key=shards.tolist().__getitem__):
-            with self._descriptors.use(shard) as file:
+            with self._descriptors.use(shard) as (file,):
                 for row in group:
                     self._read_one(file, shard, int(indices[row]), out[row])
         return out
+
+    def has_places(self, indices: Sequence[int] | np.ndarray) -> bool:
+        """Say whether others may read these pictures by `places`.
+
+        They may where records are raw, have been compared with their checksums in this process, and can be read at
+        an offset by several threads.
+
+        Raises:
+            IndexError: an index is out of range.
+        """
+        return self._is_raw and CAN_READ_AT and bool(self._is_checked[self._known(indices)].all())
+
+    def places(self, indices: Sequence[int] | np.ndarray) -> Iterator[tuple[slice, Places]]:
+        """Yield parts of the indices and where their pictures lie, in files that stay open until the next part.
+
+        Args:
+            indices: Integers (n,) for which `has_places` holds.
+
+        Raises:
+            DataError: a shard is gone or cannot be opened.
+        """
+        indices = self._known(indices)
+        shards = self._shards(indices)
+        limit = self._descriptors.limit
+        step = max(1, len(indices)) if len(np.unique(shards)) <= limit else limit
+        for start in range(0, len(indices), step):
+            part = slice(start, start + step)
+            numbers, positions = np.unique(shards[part], return_inverse=True)
+            with self._descriptors.use(*numbers.tolist()) as files:
+                descriptors = np.array([file.descriptor for file in files], np.int32)[positions]
+                yield part, Places(descriptors, self._entries["offset"][indices[part]].astype(np.int64))
 
     def close(self) -> None:
         """Close the files; reading opens them again. No other thread may be reading."""
@@ -91,13 +131,22 @@ class PackSplit:
     def damage(self, shard: int) -> Iterator[DataError]:
         """Read all records of one shard and yield what is wrong with them."""
         picture = np.empty(self.shape, np.uint8)
-        with self._descriptors.use(shard) as file:
+        with self._descriptors.use(shard) as (file,):
             for index in range(self._starts[shard], self._starts[shard + 1]):
                 self._is_checked[index] = False
                 try:
                     self._read_one(file, shard, index, picture)
                 except DataError as error:
                     yield error
+
+    def _known(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        indices = np.asarray(indices, np.int64).reshape(-1)
+        if len(indices) and not 0 <= indices.min() <= indices.max() < len(self):
+            raise IndexError(f"pictures {indices.min()} to {indices.max()} asked of {len(self)}")
+        return indices
+
+    def _shards(self, indices: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self._starts, indices, "right") - 1
 
     def _read_one(self, file: OpenFile, shard: int, index: int, picture: np.ndarray) -> None:
         entry = self._entries[index]
