@@ -47,6 +47,7 @@ class PackSplit:
         self._entries = np.concatenate([np.empty(0, ENTRY), *(index.entries for index in indexes)])
         self._names = b"".join(index.names for index in indexes)
         self._name_ends = np.cumsum(self._entries["name_length"], dtype=np.int64)
+        self._offsets = self._entries["offset"].astype(np.int64)
         self._is_checked = np.zeros(len(self._entries), bool)
         self._descriptors = Descriptors(self._paths)
         self.labels = self._entries["label"].astype(np.int32)
@@ -115,14 +116,15 @@ class PackSplit:
         """
         indices = self._known(indices)
         shards = self._shards(indices)
+        descriptors = np.zeros(len(self._paths), np.int32)
         limit = self._descriptors.limit
-        step = max(1, len(indices)) if len(np.unique(shards)) <= limit else limit
+        step = max(1, len(indices)) if len(self._paths) <= limit else limit
         for start in range(0, len(indices), step):
             part = slice(start, start + step)
-            numbers, positions = np.unique(shards[part], return_inverse=True)
-            with self._descriptors.use(*numbers.tolist()) as files:
-                descriptors = np.array([file.descriptor for file in files], np.int32)[positions]
-                yield part, Places(descriptors, self._entries["offset"][indices[part]].astype(np.int64))
+            numbers = sorted(set(shards[part].tolist()))
+            with self._descriptors.use(*numbers) as files:
+                descriptors[numbers] = [file.descriptor for file in files]
+                yield part, Places(descriptors[shards[part]], self._offsets[indices[part]])
 
     def close(self) -> None:
         """Close the files; reading opens them again. No other thread may be reading."""
