@@ -50,17 +50,35 @@ def test_under_autocast_it_computes_in_bfloat16():
     torch.testing.assert_close(got.double(), expected, rtol=2**-8, atol=2**-8 * float(expected.abs().max()))
 
 
-@pytest.mark.parametrize("refused", ["stride 1", "groups", "many channels", "gradient", "double", "nchw"])
+@pytest.mark.parametrize("size", [17, 19, 20])
+def test_pictures_already_rounded_give_the_same_bits(size):
+    x, weight = channels_last(activations((2, 3, size, size), scale=1.0)).float(), activations((8, 3, 5, 5)).float()
+    gradients, results = [], []
+    for pictures in (x, x.bfloat16()):
+        kernel = weight.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            assert strided_conv.takes(pictures, kernel, 4, 1, 4)
+            results.append(strided_conv2d(pictures, kernel, None, 4, 2, 1))
+        results[-1].float().square().sum().backward()
+        gradients.append(kernel.grad)
+    assert torch.equal(*results) and torch.equal(*gradients)
+
+
+@pytest.mark.parametrize(
+    "refused", ["stride 1", "groups", "many channels", "gradient", "double", "nchw", "bfloat16"]
+)
 def test_what_is_left_to_conv2d(refused):
     x = channels_last(torch.ones(2, 6 if refused == "many channels" else 2, 9, 9))
-    x = {"double": x.double(), "nchw": x.contiguous()}.get(refused, x)
+    x = {"double": x.double(), "nchw": x.contiguous(), "bfloat16": x.bfloat16()}.get(refused, x)
     x.requires_grad_(refused == "gradient")
-    weight = torch.ones(4, x.shape[1], 3, 3, dtype=x.dtype)
+    weight = torch.ones(4, x.shape[1], 3, 3, dtype=torch.float64 if refused == "double" else torch.float32)
     stride, groups = 1 if refused == "stride 1" else 4, 2 if refused == "groups" else 1
     assert not strided_conv.takes(x, weight, stride, groups)
 
 
-@pytest.mark.parametrize("narrow", [False, True])
-def test_torch_can_trace_the_blocks(narrow):
-    x = channels_last(activations((2, 3, 7, 6))).float()
+@pytest.mark.parametrize(
+    ("given", "narrow"), [(torch.float32, False), (torch.float32, True), (torch.bfloat16, True)]
+)
+def test_torch_can_trace_the_blocks(given, narrow):
+    x = channels_last(activations((2, 3, 7, 6))).to(given)
     torch.library.opcheck(torch.ops.alexnet.space_to_depth.default, (x, 4, 2, [3, 2], narrow))

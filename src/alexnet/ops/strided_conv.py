@@ -16,7 +16,9 @@ _MAX_BLOCK_CHANNELS, _MAX_LINE = 64, 32768
 
 
 def takes(x: Tensor, weight: Tensor, stride: int, groups: int, border: int = 0) -> bool:
-    """Say whether this path computes it: float32 pictures that need no gradient, channels-last, on the CPU.
+    """Say whether this path computes it: pictures that need no gradient, channels-last, on the CPU.
+
+    Pictures are float32, or bfloat16 where layers compute in it; weights are float32.
 
     Args:
         border: Zeros around the pictures, both sides together.
@@ -24,7 +26,8 @@ def takes(x: Tensor, weight: Tensor, stride: int, groups: int, border: int = 0) 
     return (
         stride > 1
         and groups == 1
-        and x.dtype == weight.dtype == torch.float32
+        and weight.dtype == torch.float32
+        and x.dtype in (torch.float32, _computing())
         and x.shape[1] * stride**2 <= _MAX_BLOCK_CHANNELS
         and x.shape[1] * (x.shape[3] + border + stride) <= _MAX_LINE
         and not (x.requires_grad and torch.is_grad_enabled())
@@ -47,9 +50,8 @@ def strided_conv2d(
     kernel = weight.shape[2]
     taps = -(-kernel // stride)
     sides = [(length + 2 * pad + pad_after - kernel) // stride + taps for length in x.shape[2:]]
-    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
     to_blocks = _compute if native.unobserved(x) else _space_to_depth
-    blocks = to_blocks(x, stride, pad, sides, dtype == torch.bfloat16)
+    blocks = to_blocks(x, stride, pad, sides, _computing() == torch.bfloat16)
     if packed_conv.takes(blocks, weight):
         return packed_conv.packed_conv2d(blocks, weight, bias, form=lambda w: block_kernels(w, stride))
     return F.conv2d(blocks, block_kernels(weight, stride), bias)
@@ -64,9 +66,15 @@ def block_kernels(weight: Tensor, stride: int) -> Tensor:
     return wide.permute(0, 3, 5, 1, 2, 4).flatten(1, 3)
 
 
+def _computing() -> torch.dtype:
+    """Return the type that a convolution computes in."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+
+
 def _compute(x: Tensor, block: int, before: int, sides: list[int], narrow: bool) -> Tensor:
     out = _empty(x, block, sides, narrow)
-    name = f"alexnet_space_to_depth_{native.SUFFIX[out.dtype]}"
+    types = dict.fromkeys((native.SUFFIX[x.dtype], native.SUFFIX[out.dtype]))
+    name = f"alexnet_space_to_depth_{'_'.join(types)}"
     batch, channels, height, width = x.shape
     native.run(name, batch * sides[0], x, out, height, width, channels, block, before, *sides)
     return out

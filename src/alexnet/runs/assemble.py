@@ -18,6 +18,7 @@ from alexnet.nets.catalog import find_network
 from alexnet.nets.create import create_model
 from alexnet.nets.edits import apply_edits
 from alexnet.nets.initialize import initialize
+from alexnet.nets.layers import Convolution
 from alexnet.nets.network import Network
 from alexnet.nets.summary import summarize
 from alexnet.nets.transfer import transfer_weights
@@ -118,7 +119,8 @@ def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool =
         raise RecipeError(
             "the data has no val split to select on", where="data.select_on", remedy="--set data.select_on=none"
         )
-    feed = Feed(train, portions.train, recipe.view, picture, key, recipe.train)
+    inputs = _input_dtype(net, recipe.train, device)
+    feed = Feed(train, portions.train, recipe.view, picture, key, recipe.train, inputs)
     classifier = ViewClassifier(
         net=net,
         input=input_spec(recipe, pack, feed.mean),
@@ -196,6 +198,12 @@ def input_spec(recipe: Recipe, pack: Pack, mean: np.ndarray) -> InputSpec:
         mean=mean,
         pad=recipe.view.pad,
     )
+
+
+def _input_dtype(net: Network, config: TrainConfig, device: torch.device) -> torch.dtype:
+    """Return bfloat16 where the first layer rounds its input to it anyway: the same training, half the bytes."""
+    rounds = isinstance(net[0], Convolution) and config.precision == "bfloat16" and device.type == "cpu"
+    return torch.bfloat16 if rounds else torch.float32
 
 
 def _placed(net: Network, config: TrainConfig, device: torch.device) -> Network:

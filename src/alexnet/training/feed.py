@@ -35,7 +35,7 @@ class Batch:
     """What one gradient step reads."""
 
     inputs: Tensor
-    """float32 (N, C, H, W)."""
+    """(N, C, H, W), float32 or what the feed was asked for."""
     labels: Tensor
     """int64 (N,)."""
     samples: np.ndarray
@@ -68,6 +68,7 @@ class Feed:
         picture: Shape and statistics of the pictures.
         key: Root of the order's and the views' randomness.
         config: Batch size (the last batch of an epoch may be smaller), threads, batches prepared ahead.
+        dtype: Of the inputs, float32 or bfloat16: computed in float32, rounded once.
     """
 
     def __init__(
@@ -78,11 +79,12 @@ class Feed:
         picture: Picture,
         key: Key,
         config: TrainConfig,
+        dtype: torch.dtype = torch.float32,
     ):
         self.images, self.indices = images, indices
         self.view, self.picture, self.key = view, picture, key
         self.batch_size, self.workers, self.prefetch = config.batch_size, config.workers, config.prefetch
-        self.mean = subtracted_mean(view, picture)
+        self.mean, self.dtype = subtracted_mean(view, picture), dtype
         self._buffers = Buffers(self.workers + self.prefetch)
 
     def __len__(self) -> int:
@@ -119,6 +121,6 @@ class Feed:
         plan = draw_plan(
             self.key.derive("views"), epoch, samples, self.view, self.picture, color_noise=color_noise
         )
-        out = self._buffers.empty((len(samples), *self.mean.shape), torch.float32)
+        out = self._buffers.empty((len(samples), *self.mean.shape), self.dtype)
         inputs = read_view(self.images, samples, plan, self.mean, out, pad=self.view.pad)
         return Batch(inputs, torch.from_numpy(self.images.labels[samples].astype(np.int64)), samples)
