@@ -52,7 +52,10 @@ def test_under_autocast_it_computes_in_bfloat16():
 
 @pytest.mark.parametrize("size", [17, 19, 20])
 def test_pictures_already_rounded_give_the_same_bits(size):
-    x, weight = channels_last(activations((2, 3, size, size), scale=1.0)).float(), activations((8, 3, 5, 5)).float()
+    x, weight = (
+        channels_last(activations((2, 3, size, size), scale=1.0)).float(),
+        activations((8, 3, 5, 5)).float(),
+    )
     gradients, results = [], []
     for pictures in (x, x.bfloat16()):
         kernel = weight.clone().requires_grad_()

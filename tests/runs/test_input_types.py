@@ -40,7 +40,9 @@ def trained(pack, dtype):
     learner.net.train()
     for batch in (b for epoch in range(2) for b in feed.batches(epoch)):
         key, step = learner.key, len(losses)
-        losses.append(train_step(learner.net, learner.optimizer, batch, learner.config, key=key, step=step).loss)
+        losses.append(
+            train_step(learner.net, learner.optimizer, batch, learner.config, key=key, step=step).loss
+        )
     return losses, [p.detach() for p in learner.net.parameters()]
 
 

@@ -36,7 +36,7 @@ def list_entries() -> tuple[Entry, ...]:
         entries += [_train(net, precision, 128) for precision in ("bf16", "fp32")]
     entries += [_train(net, "bf16", 1024, needs_cuda=True) for net in ("alexnet", "alexnet_owt")]
     entries += [_infer(precision, batch) for precision in ("bf16", "fp32") for batch in (64, 1)]
-    return (*entries, _VIEW, _PACK)
+    return (*entries, _VIEW, _BF16_VIEW, _PACK)
 
 
 def select(patterns: Sequence[str], device: str) -> list[Entry]:
@@ -146,6 +146,12 @@ _VIEW = Entry(
         _peer("torch_loop", "views:torch_loop", "torch"),
         _peer("numpy_loop", "views:numpy_loop", "numpy"),
     ),
+    uses_device=False,
+)
+_BF16_VIEW = Entry(
+    "view/alexnet/bf16/128",
+    Task(work="view", bfloat16=True),
+    (_ours("view"), _peer("torch_loop", "views:torch_loop", "torch")),
     uses_device=False,
 )
 _PACK = Entry(

@@ -6,6 +6,7 @@ Everything is imported after the allocator is set, as in the command line.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,14 +65,16 @@ def infer(task: Task) -> Work:
 
 
 def view(task: Task) -> Work:
-    """Draw training views from a pack as a run's feed does."""
+    """Draw training views from a pack as a run's feed does, with a worker for each core."""
     import numpy as np
+    import torch
 
     parts = _parts(task, _VIEWED)
     from alexnet.training.feed import Feed
 
     feed = parts.feed
-    feed = Feed(feed.images, np.tile(feed.indices, 64), feed.view, feed.picture, feed.key, parts.recipe.train)
+    many, config = np.tile(feed.indices, 64), replace(parts.recipe.train, workers=torch.get_num_threads())
+    feed = Feed(feed.images, many, feed.view, feed.picture, feed.key, config, feed.dtype)
     batches = _batches(feed)
     last: list[Batch] = []
 
@@ -79,7 +82,9 @@ def view(task: Task) -> Work:
         for _ in range(iterations):
             last[:] = [next(batches)]
 
-    words = f"a run's feed over a pack, color noise {feed.view.color_noise}, {_words(task)}"
+    words = (
+        f"a run's feed over a pack, {feed.workers} workers, color noise {feed.view.color_noise}, {_words(task)}"
+    )
     return Work(run, task.batch, words, lambda: {"mean": float(last[0].inputs.float().mean())})
 
 

@@ -20,6 +20,7 @@ def torch_loop(task: Task) -> Work:
     mean, noise = torch.full((CROP, CROP, 3), 128.0), torch.from_numpy(_NOISE)
     room = SIDE - CROP + 1
     last: list[torch.Tensor] = []
+    dtype = torch.bfloat16 if task.bfloat16 else torch.float32
 
     def run(iterations: int) -> None:
         for _ in range(iterations):
@@ -32,10 +33,11 @@ def torch_loop(task: Task) -> Work:
                 crop = pictures[chosen[n], top : top + CROP, left : left + CROP]
                 torch.sub(crop.flip(1) if mirrors[n] else crop, mean, out=out[n])
                 out[n] += offset[n]
-            last[:] = [out.permute(0, 3, 1, 2)]
+            last[:] = [out.to(dtype).permute(0, 3, 1, 2)]
 
-    words = f"torch, a loop over images, float32 NHWC, {torch.get_num_threads()} threads"
-    return Work(run, task.batch, words, lambda: {"mean": float(last[0].mean())})
+    kind = "bfloat16" if task.bfloat16 else "float32"
+    words = f"torch, a loop over images, {kind} NHWC, {torch.get_num_threads()} threads"
+    return Work(run, task.batch, words, lambda: {"mean": float(last[0].float().mean())})
 
 
 def numpy_loop(task: Task) -> Work:
