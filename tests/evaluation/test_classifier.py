@@ -167,3 +167,15 @@ def test_a_description_of_another_format_is_refused(change):
 def test_a_description_that_is_no_table_is_refused(values):
     with pytest.raises(CheckpointError, match="of another format"):
         InputSpec.from_json(values)
+
+
+def test_pictures_in_bfloat16_mean_the_same_to_a_layer_that_rounds_them(monkeypatch):
+    narrow = classifier(bfloat16=True)
+    assert narrow.net.rounds_inputs
+    given = []
+    handle = narrow.net.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].dtype))
+    probabilities = narrow.probabilities(IMAGES, 5)
+    monkeypatch.setattr(Network, "rounds_inputs", False)
+    assert torch.equal(probabilities, narrow.probabilities(IMAGES, 5))
+    handle.remove()
+    assert set(given[:5]) == {torch.bfloat16} and set(given[5:]) == {torch.float32}

@@ -50,11 +50,15 @@ class ViewClassifier:
         self.net.eval()
         with torch.inference_mode(), self._precision():
             for place in places:
-                inputs = fixed_views(images, [place], self.input.mean, self.input.scale).to(self.device)
-                probabilities = self.net(inputs).float().softmax(1)
+                inputs = fixed_views(images, [place], self.input.mean, self.input.scale, self._input_dtype())
+                probabilities = self.net(inputs.to(self.device)).float().softmax(1)
                 total = probabilities if total is None else total + probabilities
         self.net.train(was_training)
         return (total / len(places)).cpu()
+
+    def _input_dtype(self) -> torch.dtype:
+        narrow = self.bfloat16 and self.device.type == "cpu" and getattr(self.net, "rounds_inputs", False)
+        return torch.bfloat16 if narrow else torch.float32
 
     def _precision(self) -> AbstractContextManager:
         return torch.autocast(self.device.type, torch.bfloat16) if self.bfloat16 else nullcontext()

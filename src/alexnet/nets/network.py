@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from alexnet.core.keys import Key
 from alexnet.nets.initialize import initialize
-from alexnet.nets.layers import FlatLinear, build_layer
+from alexnet.nets.layers import Convolution, FlatLinear, build_layer
 from alexnet.nets.rows import Linear
 from alexnet.nets.shapes import output_shape
 from alexnet.nets.stages import run
@@ -34,6 +34,11 @@ class Network(nn.Sequential):
     def input_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of one input."""
         return self.spec.input_shape
+
+    @property
+    def rounds_inputs(self) -> bool:
+        """Whether the first layer rounds its inputs under bfloat16 autocast: given in bfloat16, they mean the same."""
+        return type(self[0]) is Convolution
 
     @property
     def classifier_name(self) -> str:

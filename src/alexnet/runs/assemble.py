@@ -18,7 +18,6 @@ from alexnet.nets.catalog import find_network
 from alexnet.nets.create import create_model
 from alexnet.nets.edits import apply_edits
 from alexnet.nets.initialize import initialize
-from alexnet.nets.layers import Convolution
 from alexnet.nets.network import Network
 from alexnet.nets.summary import summarize
 from alexnet.nets.transfer import transfer_weights
@@ -202,8 +201,8 @@ def input_spec(recipe: Recipe, pack: Pack, mean: np.ndarray) -> InputSpec:
 
 def _input_dtype(net: Network, config: TrainConfig, device: torch.device) -> torch.dtype:
     """Return bfloat16 where the first layer rounds its input to it anyway: the same training, half the bytes."""
-    rounds = isinstance(net[0], Convolution) and config.precision == "bfloat16" and device.type == "cpu"
-    return torch.bfloat16 if rounds else torch.float32
+    narrow = net.rounds_inputs and config.precision == "bfloat16" and device.type == "cpu"
+    return torch.bfloat16 if narrow else torch.float32
 
 
 def _placed(net: Network, config: TrainConfig, device: torch.device) -> Network:

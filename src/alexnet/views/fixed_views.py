@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from alexnet.core.errors import UsageError
+from alexnet.views.plan import ViewPlan
+from alexnet.views.train_view import train_view
 
 VIEW_COUNTS = (1, 5, 9, 10)
 
@@ -45,21 +47,34 @@ def view_places(count: int, height: int, width: int, crop: int) -> list[tuple[in
 
 
 def fixed_views(
-    images: np.ndarray, places: list[tuple[int, int, bool]], mean: np.ndarray, scale: float
+    images: np.ndarray,
+    places: list[tuple[int, int, bool]],
+    mean: np.ndarray,
+    scale: float,
+    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Return the evaluation views of a batch, float32 (V * N, C, h, w) channels-last, view by view.
+    """Return the evaluation views of a batch, (V * N, C, h, w) channels-last, view by view.
 
     Args:
         images: uint8 (N, H, W, C).
         places: From `view_places`.
         mean: float32 (h, w, C), subtracted from every view.
         scale: Factor after the subtraction.
+        dtype: Of the result: computed in float32, rounded once.
     """
-    rows, columns = mean.shape[:2]
-    offset = torch.from_numpy(mean)
-    views = []
-    for top, left, mirrored in places:
-        crop = torch.from_numpy(images[:, top : top + rows, left : left + columns])
-        view = (crop.flip(2) if mirrored else crop).float().sub_(offset)
-        views.append(view.mul_(scale) if scale != 1 else view)
-    return torch.cat(views).permute(0, 3, 1, 2)
+    views = [train_view(images, _plan(images, place, scale), mean, dtype) for place in places]
+    return views[0] if len(views) == 1 else torch.cat(views)
+
+
+def _plan(images: np.ndarray, place: tuple[int, int, bool], scale: float) -> ViewPlan:
+    """Return the same draw for every image, with its colors as they are."""
+    count, channels = len(images), images.shape[3]
+    top, left, mirrored = place
+    return ViewPlan(
+        top=np.full(count, top, np.int32),
+        left=np.full(count, left, np.int32),
+        mirror=np.full(count, mirrored, np.uint8),
+        gain=np.ones(count, np.float32),
+        shift=np.zeros((count, channels), np.float32),
+        scale=np.full(count, scale, np.float32),
+    )
