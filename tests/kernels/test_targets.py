@@ -54,7 +54,7 @@ def target(request, tmp_path_factory):
     ]
     subprocess.run([*command, *sorted(files), "-lm"], check=True)
     loaded = ctypes.CDLL(str(built))
-    loaded.alexnet_team.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 4]
+    loaded.alexnet_team.argtypes = library._library().alexnet_team.argtypes
     loaded.alexnet_team.restype = None
     return loaded
 

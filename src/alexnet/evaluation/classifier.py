@@ -53,7 +53,8 @@ class ViewClassifier:
                 inputs = fixed_views(images, [place], self.input.mean, self.input.scale, self._input_dtype())
                 probabilities = self.net(inputs.to(self.device)).float().softmax(1)
                 total = probabilities if total is None else total + probabilities
-        self.net.train(was_training)
+        if was_training:
+            self.net.train()
         return (total / len(places)).cpu()
 
     def _input_dtype(self) -> torch.dtype:

@@ -1,7 +1,7 @@
 /* What every kernel shares.
  *
  * Every kernel works on the range [start, stop) of its outermost axis, so that a team of threads can share the work
- * (team.c); no result depends on how the range is cut. `part` numbers the range, for scratch memory. The values are
+ * (team.c); no result depends on how the range is cut. `part` numbers the thread, for scratch memory. The values are
  * those of the call in library.py, in its order. Floating-point contraction is off.
  */
 #ifndef ALEXNET_COMMON_H

@@ -15,6 +15,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 
+_PIECES = 8
+"""Cut for each thread, so that one which the system holds up leaves its work to the others."""
+
+
 class _Value(ctypes.Union):
     _fields_ = (("p", ctypes.c_void_p), ("i", ctypes.c_int64), ("r", ctypes.c_double))
 
@@ -24,7 +28,6 @@ class _Team(NamedTuple):
 
     parallel: ctypes._SimpleCData
     number: ctypes._SimpleCData
-    size: ctypes._SimpleCData
 
 
 def available() -> bool:
@@ -46,7 +49,7 @@ def run(name: str, count: int, values: list[int | float], *, parts: int = 1) -> 
         count: Length of the outermost axis.
         values: What the kernel reads, in its order: integers and addresses as int, numbers as float. The caller
             answers for the memory behind an address: its dtype, layout and size.
-        parts: Pieces to cut the range into, one a thread.
+        parts: Threads to share the range, each with a number for its part of scratch memory.
     """
     library = _library()
     assert library is not None, "the caller checks available() first"
@@ -55,7 +58,7 @@ def run(name: str, count: int, values: list[int | float], *, parts: int = 1) -> 
     parts = max(1, min(parts, count))
     team = _openmp() if parts > 1 else None
     if team:
-        library.alexnet_team(kernel, count, parts, array, *team)
+        library.alexnet_team(kernel, count, min(parts * _PIECES, count), parts, array, *team)
         return
     edges = [count * i // parts for i in range(parts + 1)]
     calls = [(start, stop, part, array) for part, (start, stop) in enumerate(pairwise(edges))]
@@ -73,7 +76,7 @@ def _library() -> ctypes.CDLL | None:
     if spec is None or spec.origin is None:
         return None
     library = ctypes.CDLL(spec.origin)
-    library.alexnet_team.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 4]
+    library.alexnet_team.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * 3, *[ctypes.c_void_p] * 3]
     library.alexnet_team.restype = None
     library.alexnet_target.restype = ctypes.c_char_p
     return library
@@ -86,7 +89,7 @@ def _openmp() -> _Team | None:
         openmp = ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOW | os.RTLD_NOLOAD)
     except (OSError, AttributeError):
         return None
-    return _Team(openmp.GOMP_parallel, openmp.omp_get_thread_num, openmp.omp_get_num_threads)
+    return _Team(openmp.GOMP_parallel, openmp.omp_get_thread_num)
 
 
 @cache

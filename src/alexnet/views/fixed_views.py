@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -62,13 +64,14 @@ def fixed_views(
         scale: Factor after the subtraction.
         dtype: Of the result: computed in float32, rounded once.
     """
-    views = [train_view(images, _plan(images, place, scale), mean, dtype) for place in places]
+    plans = [_plan(len(images), images.shape[3], place, scale) for place in places]
+    views = [train_view(images, plan, mean, dtype) for plan in plans]
     return views[0] if len(views) == 1 else torch.cat(views)
 
 
-def _plan(images: np.ndarray, place: tuple[int, int, bool], scale: float) -> ViewPlan:
+@lru_cache(maxsize=64)
+def _plan(count: int, channels: int, place: tuple[int, int, bool], scale: float) -> ViewPlan:
     """Return the same draw for every image, with its colors as they are."""
-    count, channels = len(images), images.shape[3]
     top, left, mirrored = place
     return ViewPlan(
         top=np.full(count, top, np.int32),
