@@ -54,6 +54,7 @@ def train(task: Task) -> Work:
 def infer(task: Task) -> Work:
     """Classify packed pixels as `alexnet evaluate` does, one view of each."""
     parts = _parts(task, task.batch)
+    parts.classifier.net.eval()
     pictures = parts.pack.split("train").read(parts.portions.train[: task.batch])
     last: list[Any] = []
 

@@ -46,15 +46,16 @@ class ViewClassifier:
         height, width = images.shape[1:3]
         places = view_places(num_views, height, width, self.input.crop)
         total = None
-        was_training = self.net.training
-        self.net.eval()
+        training = [module for module in self.net.modules() if module.training]
+        if training:
+            self.net.eval()
         with torch.inference_mode(), self._precision():
             for place in places:
                 inputs = fixed_views(images, [place], self.input.mean, self.input.scale, self._input_dtype())
                 probabilities = self.net(inputs.to(self.device)).float().softmax(1)
                 total = probabilities if total is None else total + probabilities
-        if was_training:
-            self.net.train()
+        for module in training:
+            module.training = True
         return (total / len(places)).cpu()
 
     def _input_dtype(self) -> torch.dtype:

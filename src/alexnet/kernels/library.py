@@ -14,7 +14,6 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
-
 _PIECES = 8
 """Cut for each thread, so that one which the system holds up leaves its work to the others."""
 
