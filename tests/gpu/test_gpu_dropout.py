@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from alexnet.core.keys import Key
-from alexnet.gpu.dropout import keyed_dropout
+from alexnet.gpu.dropout import keyed_dropout, relu_dropout
 from alexnet.ops.dropout import Dropout, dropout_draws
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -46,3 +46,27 @@ def test_torch_can_trace_and_differentiate_it(device):
     utilities = ("test_schema", "test_autograd_registration", "test_faketensor")
     operator = torch.ops.alexnet.gpu_dropout.default
     torch.library.opcheck(operator, (x, samples, step, -5, 0.5, False), test_utils=utilities)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_bias_and_relu_before_it(device, dtype, inverted):
+    def values(*shape, seed):
+        return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+    x, grad, bias = values(3, 1100, seed=0).to(dtype), values(3, 1100, seed=1).to(dtype), values(1100, seed=2)
+    key, samples, step = (
+        Key.from_seed(11),
+        torch.from_numpy(SAMPLES).to(device),
+        torch.tensor([4], device=device),
+    )
+    wide, wide_bias = x.double().requires_grad_(), bias.double().requires_grad_()
+    with dropout_draws(key, 4, SAMPLES):
+        expected = Dropout(0.5, inverted=inverted, name="drop6")((wide + wide_bias).relu())
+    expected.backward(grad.double())
+    ours, own_bias = x.to(device).requires_grad_(), bias.to(device).requires_grad_()
+    got = relu_dropout(ours, own_bias, key.derive("drop6"), step, samples, inverted=inverted)
+    got.backward(grad.to(device))
+    assert torch.equal(got.detach().cpu(), expected.detach().to(dtype))
+    assert torch.equal(ours.grad.cpu(), wide.grad.to(dtype)) and ours.grad.count_nonzero() > 500
+    torch.testing.assert_close(own_bias.grad.cpu().double(), wide_bias.grad, rtol=1e-6, atol=1e-6)

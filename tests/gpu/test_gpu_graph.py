@@ -41,6 +41,11 @@ def test_inputs_of_another_kind_are_refused(inputs):
         GraphedStep(lambda x: x, {"x": torch.zeros(2)})(**inputs)
 
 
+def test_a_step_of_another_size_runs_once_and_changes_no_input():
+    step = GraphedStep(lambda x: x + 1, {"x": torch.zeros(2)})
+    assert step.once(x=torch.ones(3)).tolist() == [2, 2, 2] and step(x=torch.ones(2)).tolist() == [2, 2]
+
+
 @pytest.mark.gpu
 def test_a_captured_step_continues_what_the_first_calls_began(cuda):
     """Momentum under a changing rate: state, inputs and rate all take part in the replays."""

@@ -84,4 +84,4 @@ def test_what_a_user_hooks_or_replaces_is_called(how, passes):
     ids=["relu pool", "pool relu", "average relu", "pool relu pool", "tanh", "relu relu"],
 )
 def test_only_what_commutes_is_taken_together(layers, count):
-    assert stages._stage(layers, 0).layers == count
+    assert stages.stage_at(layers, 0).layers == count

@@ -21,10 +21,10 @@ class GraphedStep:
             inputs or in tensors it reads: a rate, a step's number, a batch's draws. It must not read values back to
             the host.
         inputs: Tensors of the shapes that every call brings. They are copied; a call fills the copies.
-        warmups: Calls before the capture.
+        warmups: Calls before the capture; None: never capture.
     """
 
-    def __init__(self, function: Callable[..., Any], inputs: Mapping[str, Tensor], *, warmups: int = 3):
+    def __init__(self, function: Callable[..., Any], inputs: Mapping[str, Tensor], *, warmups: int | None = 3):
         self._function, self._left = function, warmups
         self._inputs = {name: tensor.clone() for name, tensor in inputs.items()}
         device = next(iter(self._inputs.values())).device
@@ -46,9 +46,9 @@ class GraphedStep:
         self._fill(inputs)
         if self._stream is None:
             return self._function(**self._inputs)
-        if self._graph is None and self._left > 0:
-            self._left -= 1
-            return self._beside()
+        if self._graph is None and self._left != 0:
+            self._left = None if self._left is None else self._left - 1
+            return self._beside(self._inputs)
         if self._graph is None:
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, stream=self._stream):
@@ -56,6 +56,10 @@ class GraphedStep:
             self._graph = graph
         self._graph.replay()
         return self._outputs
+
+    def once(self, **inputs: Tensor) -> Any:
+        """Run one step on inputs of other shapes, such as an epoch's last, smaller batch; nothing is captured."""
+        return self._function(**inputs) if self._stream is None else self._beside(inputs)
 
     def _fill(self, inputs: Mapping[str, Tensor]) -> None:
         if inputs.keys() != self._inputs.keys():
@@ -68,10 +72,10 @@ class GraphedStep:
                 )
             own.copy_(new, non_blocking=True)
 
-    def _beside(self) -> Any:
+    def _beside(self, inputs: Mapping[str, Tensor]) -> Any:
         current = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
-            outputs = self._function(**self._inputs)
+            outputs = self._function(**inputs)
         current.wait_stream(self._stream)
         return outputs

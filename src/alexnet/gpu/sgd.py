@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -68,26 +69,42 @@ class OnePassSGD:
         self.optimizer, self.working = optimizer, dict(working or {})
         self._groups = [(group, p) for group in optimizer.param_groups for p in group["params"]]
         device = self._groups[0][1].device
-        self._scheduled = {id(g): torch.zeros(3, device=device) for g in optimizer.param_groups}
-        self._rates = {key: torch.zeros_like(rates) for key, rates in self._scheduled.items()}
+        self._row = {id(group): row for row, group in enumerate(optimizer.param_groups)}
+        self._scheduled = torch.zeros(len(self._row), 3, device=device)
+        self._rates = torch.zeros_like(self._scheduled)
+        self._loaded: list[list[float]] = []
         self._stream = torch.cuda.Stream(device) if overlap and device.type == "cuda" else None
         self._waiting = {id(p) for _, p in self._groups}
+        self._hooks = []
         for group, p in self._groups:
             optimizer.state[p].setdefault("velocity", torch.zeros_like(p))
             if overlap:
-                self._leaf(p).register_post_accumulate_grad_hook(lambda _, g=group, p=p: self._update(g, p))
+                hook = partial(self._arrived, group, p)
+                self._hooks.append(self._leaf(p).register_post_accumulate_grad_hook(hook))
         self.load_rates()
 
     def load_rates(self) -> None:
-        """Bring the groups' rates to the device: before the step or its replay, never inside a captured one."""
-        for group in self.optimizer.param_groups:
-            values = torch.tensor([group["lr"], group["momentum"], group["weight_decay"]])
-            self._scheduled[id(group)].copy_(values, non_blocking=True)
+        """Bring the groups' rates to the device: before the step or its replay, never inside a captured one.
+
+        All of them in one copy, and none where nothing has changed.
+        """
+        groups = self.optimizer.param_groups
+        values = [[group["lr"], group["momentum"], group["weight_decay"]] for group in groups]
+        if values != self._loaded:
+            table = torch.tensor(values, dtype=torch.float32)
+            if self._scheduled.device.type == "cuda":
+                table = table.pin_memory()
+            self._scheduled.copy_(table, non_blocking=True)
+            self._loaded = values
 
     def begin(self, finite: Tensor) -> None:
         """Begin a step, before its backward pass; `finite` is a bool scalar on the device: False holds all weights."""
-        for key, rates in self._scheduled.items():
-            self._rates[key].copy_(rates * finite)
+        torch.mul(self._scheduled, finite, out=self._rates)
+
+    def close(self) -> None:
+        """Leave the network: gradients that come later update nothing."""
+        for hook in self._hooks:
+            hook.remove()
 
     def step(self) -> None:
         """Update what has not been updated beside the backward pass, and wait for what has."""
@@ -101,10 +118,13 @@ class OnePassSGD:
     def _leaf(self, p: Tensor) -> Tensor:
         return self.working.get(p, p)
 
+    def _arrived(self, group: dict, p: Tensor, leaf: Tensor) -> None:
+        self._update(group, p)
+
     def _update(self, group: dict, p: Tensor) -> None:
         self._waiting.discard(id(p))
         leaf = self._leaf(p)
-        tensors = p.detach(), self.optimizer.state[p]["velocity"], leaf.grad, self._rates[id(group)]
+        tensors = p.detach(), self.optimizer.state[p]["velocity"], leaf.grad, self._rates[self._row[id(group)]]
         copy = None if leaf is p else leaf.detach()
         if self._stream is None:
             sgd_update(*tensors, copy)

@@ -22,7 +22,7 @@ _KINDS = nn.ReLU, Activation, LocalResponseNorm, nn.MaxPool2d, nn.AvgPool2d
 
 
 @dataclass
-class _Stage:
+class Stage:
     """What can run in one pass from some layer on."""
 
     layers: int = 0
@@ -35,7 +35,7 @@ def run(layers: Sequence[nn.Module], x: Tensor) -> Tensor:
     """Return what the layers make of x, one after the other."""
     position = 0
     while position < len(layers):
-        stage = _stage(layers, position) if isinstance(layers[position], _KINDS) else _Stage()
+        stage = stage_at(layers, position) if isinstance(layers[position], _KINDS) else Stage()
         if (stage.norm or stage.pool) and takes(x, stage.norm, stage.pool):
             x = relu_lrn_pool(x, relu=stage.relu, norm=stage.norm, pool=stage.pool)
             position += stage.layers
@@ -45,18 +45,26 @@ def run(layers: Sequence[nn.Module], x: Tensor) -> Tensor:
     return x
 
 
-def _stage(layers: Sequence[nn.Module], start: int) -> _Stage:
+def is_hooked(layer: nn.Module) -> bool:
+    """Say whether somebody listens to a layer, so that it has to run as itself."""
+    return any(getattr(layer, hooks) for hooks in _HOOKS) or _has_any_global_hook()
+
+
+def stage_at(layers: Sequence[nn.Module], start: int, limit: int = 3) -> Stage:
     """Return the longest stage from `start` on: ReLU, normalization, pooling, each at most once and in this order.
 
     ReLU may also follow maximum pooling, with which it commutes.
+
+    Args:
+        limit: Layers at most.
     """
-    stage = _Stage()
-    for layer in layers[start : start + 3]:
-        if any(getattr(layer, hooks) for hooks in _HOOKS) or _has_any_global_hook():
+    stage = Stage()
+    for layer in layers[start : start + limit]:
+        if is_hooked(layer):
             break
         norm, pool = _norm(layer), _pool(layer)
         if (
-            _is_relu(layer)
+            is_relu(layer)
             and not stage.relu
             and stage.norm is None
             and (stage.pool is None or not stage.pool.average)
@@ -76,7 +84,8 @@ def _stage(layers: Sequence[nn.Module], start: int) -> _Stage:
     return stage
 
 
-def _is_relu(layer: nn.Module) -> bool:
+def is_relu(layer: nn.Module) -> bool:
+    """Say whether a layer is a ReLU."""
     return type(layer) is nn.ReLU or (type(layer) is Activation and layer.kind == "relu")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from alexnet.gpu.kernels.quads import join
+from alexnet.gpu.kernels.quads import join, maximum
 
 
 @triton.jit
@@ -18,13 +18,13 @@ def _words(key, step, sample, first, count: tl.constexpr):
 
 
 @triton.jit
-def dropout(x, y, samples, step, key, units, settings: tl.constexpr):
+def dropout(x, y, bias, draws, key, units, settings: tl.constexpr):
     """Compute y = x * mask * factor for a part of one sample's units; mask as `keyed_mask`, by bits or by words.
 
     Args:
         x, y: (N, units).
-        samples: int64 (N).
-        step: int64 (1), read on the device.
+        bias: (units), any float dtype, for relu(x + bias) in place of x; or None.
+        draws: Samples, int64 (N), and the step, int64 (1), read on the device.
         key: 64-bit Philox key, as a signed integer.
         settings: By bits or words, threshold of a word, factor, block, and programs a sample.
     """
@@ -33,7 +33,7 @@ def dropout(x, y, samples, step, key, units, settings: tl.constexpr):
     block: tl.constexpr = settings[3]
     row = (tl.program_id(0) // settings[4]).to(tl.int64)
     first = tl.program_id(0) % settings[4] * block
-    sample, number = tl.load(samples + row), tl.load(step)
+    sample, number = tl.load(draws[0] + row), tl.load(draws[1])
     if by_bits:
         words = _words(key, number, sample, first // 32, block // 32)
         kept = (words[:, None] >> tl.arange(0, 32)[None, :].to(tl.uint32)) & 1
@@ -42,5 +42,7 @@ def dropout(x, y, samples, step, key, units, settings: tl.constexpr):
         kept = _words(key, number, sample, first, block).to(tl.int64) >= threshold
         unit = first + tl.arange(0, block)
     value = tl.load(x + row * units + unit, mask=unit < units).to(tl.float32)
+    if bias is not None:
+        value = maximum(value + tl.load(bias + unit, mask=unit < units).to(tl.float32), 0.0)
     value = value * kept.to(tl.float32) * settings[2]
     tl.store(y + row * units + unit, value.to(y.dtype.element_ty), mask=unit < units)
