@@ -1,8 +1,8 @@
 """Runs layers in order on a GPU, in training: the modules of a network through the kernels of `gpu/`.
 
 A sibling of `stages.py`, and like it no second definition of a network: what can run together is read off the modules
-at each call. A convolution leaves its bias to the stage behind it; grouped ones run as two on tensors of their own, which
-the stages write and read without a copy; a convolution of pictures with a stride runs over blocks of pixels; a fully
+at each call. A convolution leaves its bias to the stage behind it. A grouped one runs as two on tensors of their own,
+which the stages write and read without a copy. One over pictures with a stride runs over blocks of pixels. A fully
 connected layer leaves bias, ReLU and dropout to one kernel. Whatever is hooked, replaced or of another kind runs as
 itself.
 """
