@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 import alexnet.checkpoint.store as store
-import alexnet.training.fit as fit
+import alexnet.training.stepper as stepper
 from alexnet.cli import demo, evaluate, pack, predict, train  # noqa: F401 - as above
 from alexnet.cli.main import run
 from alexnet.core import files
@@ -33,7 +33,7 @@ def kill() -> None:
 def kill_inside_step(after: int) -> None:
     """Kill in the middle of step number `after` of the loop: with half of the weights changed, the others not."""
     done = 0
-    train_step, update = fit.train_step, fit.SGD.step
+    train_step, update = stepper.train_step, stepper.SGD.step
 
     def counted(*arguments, **options):
         nonlocal done
@@ -48,7 +48,7 @@ def kill_inside_step(after: int) -> None:
             kill()
         return update(self, closure)
 
-    fit.train_step, fit.SGD.step = counted, step
+    stepper.train_step, stepper.SGD.step = counted, step
 
 
 def kill_inside_save(after: int) -> None:

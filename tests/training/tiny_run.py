@@ -62,8 +62,8 @@ class MemoryImages:
     def __len__(self):
         return len(self.labels)
 
-    def read(self, indices):
-        return self.pixels[indices]
+    def read(self, indices, out=None):
+        return np.take(self.pixels, indices, axis=0, out=out)
 
 
 def images(seed=0) -> MemoryImages:

@@ -204,7 +204,7 @@ def _train(parts: Parts, folder: RunFolder, state: TrainState, notes: Sequence[s
 
         begin = time.perf_counter()
         try:
-            fit(parts.learner, parts.feed, state, [log, display, stall, saver], validate)
+            fit(parts.learner, parts.feed, state, [log, display, stall, saver], validate, saver.due)
             save(state)
         except AlexNetError as error:
             folder.update_record(status=type(error).__name__, message=str(error))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,6 +29,10 @@ class Images(Pictures, Protocol):
     labels: np.ndarray
 
     def __len__(self) -> int: ...
+
+    def read(self, indices: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Return uint8 (n, H, W, C), in `out` where it is given."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -95,20 +100,16 @@ class Feed:
         """Return the images of an epoch in their order: a pure function of (key, epoch)."""
         return self.indices[self.key.derive("order").permutation(epoch, len(self.indices))]
 
-    def batches(self, epoch: int, start: int = 0, *, color_noise: bool = True) -> Iterator[Batch]:
+    def batches(self, epoch: int, start: int = 0, *, color_noise: bool = True) -> Iterator[Any]:
         """Yield the batches of an epoch from number `start` on."""
-        order = self.order(epoch)
-        numbers = iter(range(start, len(self)))
-
-        def make(number: int) -> Batch:
-            samples = order[number * self.batch_size : (number + 1) * self.batch_size]
-            return self._batch(epoch, samples, color_noise)
-
-        with ThreadPoolExecutor(self.workers, "alexnet-feed", initializer=native.compute_alone) as pool:
+        with (
+            ThreadPoolExecutor(self.workers, "alexnet-feed", initializer=native.compute_alone) as pool,
+            closing(self.work(epoch, start, color_noise)) as work,
+        ):
             waiting = deque()
             try:
-                for number in numbers:
-                    waiting.append(pool.submit(make, number))
+                for arguments in work:
+                    waiting.append(pool.submit(self.make, *arguments))
                     if len(waiting) > self.prefetch:
                         yield waiting.popleft().result()
                 while waiting:
@@ -117,7 +118,14 @@ class Feed:
                 for future in waiting:
                     future.cancel()
 
-    def _batch(self, epoch: int, samples: np.ndarray, color_noise: bool) -> Batch:
+    def work(self, epoch: int, start: int, color_noise: bool) -> Iterator[tuple[Any, ...]]:
+        """Yield what `make` needs for each batch."""
+        order = self.order(epoch)
+        for number in range(start, len(self)):
+            yield epoch, order[number * self.batch_size : (number + 1) * self.batch_size], color_noise
+
+    def make(self, epoch: int, samples: np.ndarray, color_noise: bool) -> Batch:
+        """Return the batch of these samples."""
         plan = draw_plan(
             self.key.derive("views"), epoch, samples, self.view, self.picture, color_noise=color_noise
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +19,8 @@ from alexnet.optim.sgd import SGD
 from alexnet.training.config import TrainConfig
 from alexnet.training.feed import Feed
 from alexnet.training.state import TrainState
-from alexnet.training.step import StepResult, train_step
+from alexnet.training.step import StepResult
+from alexnet.training.stepper import Begun, PlainStepper, Stepper
 
 _REMEDY = "the last checkpoint is good; start again with a lower rate"
 
@@ -45,7 +47,7 @@ class StepTimes:
     copy: float
     """Moving it to the device."""
     compute: float
-    """Forward, backward, update."""
+    """Forward, backward, update; where steps are begun ahead, waiting for the one before."""
 
 
 class Hook(Protocol):
@@ -70,6 +72,14 @@ class Learner:
     config: TrainConfig
     device: torch.device
     key: Key
+    steps: Callable[[], Stepper] | None = None
+    """Makes what takes the steps; by default they are taken operation by operation."""
+
+    def stepper(self) -> Stepper:
+        """Return a new stepper for the network and optimizer as they are now."""
+        if self.steps is not None:
+            return self.steps()
+        return PlainStepper(self.net, self.optimizer, self.config, self.key.derive("dropout"), self.device)
 
 
 def fit(
@@ -78,62 +88,106 @@ def fit(
     state: TrainState,
     hooks: Sequence[Hook],
     validate: Callable[[], Sequence[Validation]],
+    pauses: Callable[[int], bool] = lambda updates: False,
 ) -> None:
     """Train until the recipe's epochs or its schedule end, from wherever `state` stands.
 
     Args:
         validate: Called after each epoch.
+        pauses: Whether a hook will look at the weights after so many updates. Only then, and at the end of an epoch,
+            are they surely those of the step that hooks are told of: a stepper may be one step ahead.
 
     Raises:
         DivergedError: a loss is not finite; the weights are those before that step.
     """
     epochs = learner.config.epochs
     state.batches_per_epoch = len(feed)
-    while state.epoch < epochs:
-        rates = learner.schedule.rates(state.epoch, epochs, state.errors)
-        if rates.finished:
-            return
-        _train_epoch(learner, feed, state, hooks, rates.color_noise)
-        start = time.perf_counter()
-        validations = validate()
-        state.seconds += time.perf_counter() - start
-        selecting = next((v.top1_error for v in validations if v.selects), None)
-        improved = state.end_epoch(selecting)
-        for hook in hooks:
-            hook.after_epoch(state, validations, improved)
+    with closing(learner.stepper()) as stepper:
+        loop = _Loop(learner, stepper, state, hooks, pauses)
+        while state.epoch < epochs:
+            rates = learner.schedule.rates(state.epoch, epochs, state.errors)
+            if rates.finished:
+                return
+            loop.train_epoch(feed, rates.color_noise)
+            start = time.perf_counter()
+            validations = validate()
+            state.seconds += time.perf_counter() - start
+            selecting = next((v.top1_error for v in validations if v.selects), None)
+            improved = state.end_epoch(selecting)
+            for hook in hooks:
+                hook.after_epoch(state, validations, improved)
 
 
-def _train_epoch(
-    learner: Learner, feed: Feed, state: TrainState, hooks: Sequence[Hook], color_noise: bool
-) -> None:
-    learner.net.train()
-    batches = feed.batches(state.epoch, state.batch, color_noise=color_noise)
-    while True:
-        start = time.perf_counter()
-        batch = next(batches, None)
-        if batch is None:
-            return
-        ready = time.perf_counter()
-        batch = batch.to(learner.device)
-        moved = time.perf_counter()
-        rates = learner.schedule.rates(state.position, learner.config.epochs, state.errors)
-        set_rates(learner.optimizer, rates)
-        result = train_step(
-            learner.net,
-            learner.optimizer,
-            batch,
-            learner.config,
-            key=learner.key.derive("dropout"),
-            step=state.step,
-        )
+@dataclass(frozen=True)
+class _Loop:
+    """Steps of one epoch after the other.
+
+    A stepper that can run ahead is given the next step before the result of the last one is read: the device computes
+    while the host reads, tells the hooks, and fetches a batch. One step ahead is enough for that, and the only thing
+    that has to know is who looks at weights.
+    """
+
+    learner: Learner
+    stepper: Stepper
+    state: TrainState
+    hooks: Sequence[Hook]
+    pauses: Callable[[int], bool]
+
+    def train_epoch(self, feed: Feed, color_noise: bool) -> None:
+        learner, stepper, state = self.learner, self.stepper, self.state
+        learner.net.train()
+        epoch, first = state.epoch, state.step - state.batch
+        clock, running = _Clock(), None
+        with closing(feed.batches(epoch, state.batch, color_noise=color_noise)) as batches:
+            for number in range(state.batch, len(feed)):
+                batch = next(batches)
+                clock.lap("data")
+                batch = stepper.bring(batch)
+                clock.lap("copy")
+                position = epoch + number / state.batches_per_epoch
+                rates = learner.schedule.rates(position, learner.config.epochs, state.errors)
+                set_rates(learner.optimizer, rates)
+                begun = stepper.begin(batch, first + number), rates
+                if running is not None:
+                    self._finish(*running, clock)
+                running = begun
+                if not stepper.ahead or self.pauses(first + number + 1):
+                    self._finish(*running, clock)
+                    running = None
+        if running is not None:
+            self._finish(*running, clock)
+
+    def _finish(self, begun: Begun, rates: Rates, clock: _Clock) -> None:
+        """Wait for a step and tell the hooks of it."""
+        state, result = self.state, begun.result()
         if result.loss - result.loss != 0:
-            raise _diverged(state, result, learner)
+            raise _diverged(state, result, self.learner)
         state.advance(result)
-        done = time.perf_counter()
-        state.seconds += done - start
-        times = StepTimes(data=ready - start, copy=moved - ready, compute=done - moved)
-        for hook in hooks:
+        times = clock.read()
+        state.seconds += times.data + times.copy + times.compute
+        for hook in self.hooks:
             hook.after_step(state, result, rates, times)
+        clock.start()
+
+
+class _Clock:
+    """Seconds since the last reading by what they went to; hooks' own time belongs to nothing."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self._last = time.perf_counter()
+        self._seconds = {"data": 0.0, "copy": 0.0, "compute": 0.0}
+
+    def lap(self, part: str) -> None:
+        now = time.perf_counter()
+        self._seconds[part] += now - self._last
+        self._last = now
+
+    def read(self) -> StepTimes:
+        self.lap("compute")
+        return StepTimes(**self._seconds)
 
 
 def require_finite(net: nn.Module, step: int) -> None:

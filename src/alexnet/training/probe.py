@@ -5,12 +5,12 @@ from __future__ import annotations
 import statistics
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
 from alexnet.training.feed import Feed
 from alexnet.training.fit import Learner
-from alexnet.training.step import train_step
 
 _WARM_UP, _MIN_STEPS, _MAX_STEPS, _MIN_SECONDS = 4, 8, 100, 3.0
 
@@ -30,17 +30,16 @@ def measure_steps(learner: Learner, feed: Feed) -> StepCost:
     """Run a few steps of the first epoch and time them. Weights and optimizer are changed: reset them after."""
     learner.net.train()
     times = []
-    start = time.perf_counter()
-    for step, batch in enumerate(islice(feed.batches(0), _WARM_UP + _MAX_STEPS)):
-        train_step(
-            learner.net, learner.optimizer, batch.to(learner.device), learner.config, key=learner.key, step=step
-        )
-        now = time.perf_counter()
-        if step >= _WARM_UP:
-            times.append(now - start)
-        start = now
-        if len(times) >= _MIN_STEPS and sum(times) >= _MIN_SECONDS:
-            break
+    with closing(learner.stepper()) as stepper, closing(feed.batches(0)) as batches:
+        start = time.perf_counter()
+        for step, batch in enumerate(islice(batches, _WARM_UP + _MAX_STEPS)):
+            stepper.begin(stepper.bring(batch), step).result()
+            now = time.perf_counter()
+            if step >= _WARM_UP:
+                times.append(now - start)
+            start = now
+            if len(times) >= _MIN_STEPS and sum(times) >= _MIN_SECONDS:
+                break
     if not times:
         times = [time.perf_counter() - start]
     return StepCost(statistics.median(times), len(times), peak_memory())

@@ -50,7 +50,7 @@ def train_step(
         loss = F.cross_entropy(logits.float(), part.labels, reduction="sum")
         (loss / len(batch)).backward()
         loss_sum += loss.detach()
-        errors += _errors(logits.detach(), part.labels)
+        errors += count_errors(logits.detach(), part.labels)
     result = StepResult(float(loss_sum) / len(batch), *errors.tolist(), len(batch))
     if result.loss - result.loss == 0:
         optimizer.step()
@@ -62,6 +62,7 @@ def precision(config: TrainConfig, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
-def _errors(logits: Tensor, labels: Tensor) -> Tensor:
+def count_errors(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return how many labels are not the best, and not among the best five: int64 (2) on the device."""
     rank = ranks(logits, labels)
     return torch.stack(((rank >= 1).sum(), (rank >= 5).sum()))

@@ -67,13 +67,21 @@ class Saver:
         self.resume_command = resume_command
         self._saved_at = time.monotonic()
         self._misses = 0
+        self._decided: tuple[int, bool] = (-1, False)
+
+    def due(self, updates: int) -> bool:
+        """Say whether `after_step` will look at the weights after so many updates; what was said once holds."""
+        every = self.config.every_steps
+        minutes = (time.monotonic() - self._saved_at) / 60
+        due = bool(self.stop.signal or minutes >= self.config.every_minutes or (every and updates % every == 0))
+        self._decided = updates, due
+        return due
 
     def after_step(self, state: TrainState, result: StepResult, rates: Rates, times: StepTimes) -> None:
         """Save when it is time; leave when asked to."""
-        self.look(state)
-        minutes = (time.monotonic() - self._saved_at) / 60
-        every = self.config.every_steps
-        if minutes >= self.config.every_minutes or (every and state.step % every == 0):
+        asked, due = self._decided
+        if due if asked == state.step else self.due(state.step):
+            self.look(state)
             self._try(state)
 
     def after_epoch(self, state: TrainState, validations: Sequence[Validation], improved: bool) -> None:
