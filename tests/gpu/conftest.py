@@ -1,9 +1,14 @@
 """Every kernel runs in Triton's interpreter here, on the CPU; on a machine with a CUDA device, compiled."""
 
+from dataclasses import asdict
+
 import pytest
 import torch
+import torch.nn.functional as F
 
 from alexnet.gpu import geometry
+from alexnet.nets import gpu_stages
+from alexnet.ops.lrn import local_response_norm
 
 _CUDA = torch.cuda.is_available()
 
@@ -57,3 +62,25 @@ def cuda() -> torch.device:
     if not _CUDA:
         pytest.skip("CUDA DEVICE ABSENT")
     return torch.device("cuda")
+
+
+def _stage_in_torch(xs, bias, *, relu, norm, pool, outputs):
+    """What the stage kernels compute; test_gpu_stage.py compares them."""
+    x = torch.cat(xs, 1) if bias is None else torch.cat(xs, 1) + bias[:, None, None].to(xs[0].dtype)
+    x = x.relu() if relu else x
+    if norm:
+        x = local_response_norm(x, **asdict(norm)).to(x.dtype)
+    x = F.max_pool2d(x, pool.size, pool.stride, ceil_mode=pool.ceil) if pool else x
+    return [part.contiguous(memory_format=torch.channels_last) for part in x.chunk(outputs, 1)]
+
+
+@pytest.fixture
+def stages(device, request, monkeypatch):
+    """In the interpreter a step would take half a minute, nearly all of it in the stage kernels."""
+    if device.type == "cpu" and "real_stages" not in request.fixturenames:
+        monkeypatch.setattr(gpu_stages, "relu_lrn_pool_towers", _stage_in_torch)
+
+
+@pytest.fixture
+def real_stages():
+    """Asks for the stage kernels themselves."""

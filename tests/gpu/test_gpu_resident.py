@@ -25,7 +25,7 @@ def test_pictures_come_in_any_portions(device, cuts):
 
 def test_planes_take_half_the_room(device):
     resident = load(np.split(IMAGES, [3]), device, planes=True)
-    assert np.array_equal(resident.pixels.cpu(), yuv.encode(IMAGES))
+    assert np.array_equal(resident.pixels.cpu(), yuv.encode(torch.from_numpy(IMAGES)))
     assert resident.planes and 2 * resident.pixels.numel() == IMAGES.size
 
 

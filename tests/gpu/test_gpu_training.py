@@ -1,18 +1,15 @@
 """A run whose steps are a graph: step by step the run whose steps are not, checkpoints and interruptions included."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from alexnet.core.errors import DivergedError, StoppedError
 from alexnet.core.keys import Key
 from alexnet.gpu.resident import load_resident
-from alexnet.nets import gpu_stages
 from alexnet.nets.gpu_forward import GpuForward
-from alexnet.ops.lrn import local_response_norm
 from alexnet.training.config import CheckpointConfig
 from alexnet.training.drawn_feed import DrawnFeed
 from alexnet.training.fit import fit
@@ -23,28 +20,6 @@ from training import tiny_run
 
 pytestmark = pytest.mark.usefixtures("kernels", "stages")
 ROWS = np.arange(tiny_run.COUNT)[::-1].copy()
-
-
-def stage_in_torch(xs, bias, *, relu, norm, pool, outputs):
-    """What the stage kernels compute; test_gpu_stage.py compares them."""
-    x = torch.cat(xs, 1) if bias is None else torch.cat(xs, 1) + bias[:, None, None].to(xs[0].dtype)
-    x = x.relu() if relu else x
-    if norm:
-        x = local_response_norm(x, **asdict(norm)).to(x.dtype)
-    x = F.max_pool2d(x, pool.size, pool.stride, ceil_mode=pool.ceil) if pool else x
-    return [part.contiguous(memory_format=torch.channels_last) for part in x.chunk(outputs, 1)]
-
-
-@pytest.fixture
-def stages(device, request, monkeypatch):
-    """In the interpreter a step would take half a minute, nearly all of it in the stage kernels."""
-    if device.type == "cpu" and "real_stages" not in request.fixturenames:
-        monkeypatch.setattr(gpu_stages, "relu_lrn_pool_towers", stage_in_torch)
-
-
-@pytest.fixture
-def real_stages():
-    """Asks for the stage kernels themselves."""
 
 
 def fast(device, *, resident=True, view=tiny_run.VIEW, dtype=torch.float32, init_seed=0, config=tiny_run.TRAIN):

@@ -39,7 +39,7 @@ def views(images, device, *, planes=False, dtype=torch.float32, blocks=None, cro
     got = resident_views(
         resident, draws, torch.from_numpy(mean).to(device), border=border, dtype=dtype, blocks=blocks
     )
-    shown = yuv.decode(yuv.encode(images), *images.shape[1:3]) if planes else images
+    shown = yuv.decode(yuv.encode(torch.from_numpy(images)).numpy(), *images.shape[1:3]) if planes else images
     return got, reference(with_border(shown[SAMPLES], border), plan, mean)
 
 

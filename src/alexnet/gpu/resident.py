@@ -63,8 +63,8 @@ def load_resident(
             raise DataError(
                 f"expected uint8 pictures {shape}, {len(labels)} in all; got {batch.dtype} {batch.shape} at {done}"
             )
-        part = yuv.encode(batch) if planes else np.ascontiguousarray(batch)
-        pixels[done : done + len(batch)].copy_(torch.from_numpy(part))
+        part = torch.from_numpy(np.ascontiguousarray(batch)).to(device)
+        pixels[done : done + len(batch)] = yuv.encode(part) if planes else part
         done += len(batch)
     if done != len(labels):
         raise DataError(f"{done} pictures for {len(labels)} labels")

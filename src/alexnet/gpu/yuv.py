@@ -8,6 +8,8 @@ mostly stored so already; what the second conversion costs in accuracy has not b
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from alexnet.core.errors import DataError
 
@@ -25,8 +27,10 @@ def stored_bytes(height: int, width: int) -> int:
     return height * width * 3 // 2
 
 
-def encode(pictures: np.ndarray) -> np.ndarray:
+def encode(pictures: Tensor) -> Tensor:
     """Return planes Y, U, V one after the other, uint8 (N, 3/2 * H * W), of RGB pictures uint8 (N, H, W, 3).
+
+    Computed where the pictures lie.
 
     Raises:
         DataError: the pictures are not RGB, or a side is odd.
@@ -34,16 +38,17 @@ def encode(pictures: np.ndarray) -> np.ndarray:
     count, height, width, channels = pictures.shape
     if channels != 3:
         raise DataError(f"YUV is for pictures in color, not of {channels} channel(s)")
-    out = np.empty((count, stored_bytes(height, width)), np.uint8)
-    red, green, blue = np.moveaxis(pictures.astype(np.int32), 3, 0)
+    stored_bytes(height, width)
+    red, green, blue = pictures.permute(3, 0, 1, 2).to(torch.int32)
     luma = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16
-    red, green, blue = (c.reshape(count, height // 2, 2, width // 2, 2).sum((2, 4)) for c in (red, green, blue))
+    red, green, blue = (
+        c.reshape(count, height // 2, 2, width // 2, 2).sum((2, 4), dtype=torch.int32)
+        for c in (red, green, blue)
+    )
     # Sums of four: 18 bits of fraction.
     u = (-11059 * red - 21709 * green + 32768 * blue + (128 << 18) + (1 << 17)) >> 18
     v = (32768 * red - 27439 * green - 5329 * blue + (128 << 18) + (1 << 17)) >> 18
-    parts = [part.reshape(count, -1) for part in (luma, u, v)]
-    np.clip(np.concatenate(parts, axis=1), 0, 255, out=out, casting="unsafe")
-    return out
+    return torch.cat([part.reshape(count, -1) for part in (luma, u, v)], 1).clamp_(0, 255).to(torch.uint8)
 
 
 def decode(planes: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -23,6 +23,7 @@ from alexnet.nets.summary import summarize
 from alexnet.nets.transfer import transfer_weights
 from alexnet.optim.groups import build_optimizer, narrow_gradients
 from alexnet.runs.data import require_classes
+from alexnet.runs.fast_path import graphed, is_graphed
 from alexnet.runs.portions import Portions, portion
 from alexnet.runs.recipe import Recipe
 from alexnet.training.config import TrainConfig
@@ -95,7 +96,8 @@ def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool =
     Raises:
         RecipeError: the recipe and the data do not fit: classes, channels, crop or network input.
         DataError: there is nothing to train on.
-        UsageError: the recipe's stored weights cannot be read or do not fit.
+        UsageError: the recipe's stored weights cannot be read or do not fit; or the pictures do not fit into the
+            device's memory, where the recipe wants them there.
     """
     check_fit(recipe, pack)
     key = Key.from_seed(recipe.seed)
@@ -120,6 +122,8 @@ def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool =
         )
     inputs = _input_dtype(net, recipe.train, device)
     feed = Feed(train, portions.train, recipe.view, picture, key, recipe.train, inputs)
+    if is_graphed(recipe):
+        learner, feed = graphed(recipe, learner, feed)
     classifier = ViewClassifier(
         net=net,
         input=input_spec(recipe, pack, feed.mean),

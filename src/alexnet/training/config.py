@@ -18,6 +18,10 @@ class TrainConfig:
     """Images per backward pass; by default the whole batch. Smaller needs less memory."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the layers; weights and updates are float32 in either."""
+    step: Literal["plain", "graphed"] = "plain"
+    """`graphed`: the whole step as one CUDA graph of this program's own kernels, for an NVIDIA GPU and Triton; with
+    `micro_batch_size` steps stay plain. Tested in Triton's interpreter, never run on a device yet: hence not the
+    default."""
     channels_last: bool = True
     """Memory layout (N, H, W, C), the fast one for convolutions here."""
     workers: int = 1
