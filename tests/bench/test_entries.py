@@ -48,7 +48,7 @@ def test_stock_eager_never_stands_alone():
     for entry in list_entries():
         peers = [c.name for c in entry.contestants if c.name != "ours"]
         assert entry.contestants[0].name == "ours" and len(set(peers)) == len(peers)
-        assert set(peers) - {"torch_eager"}
+        assert set(peers) != {"torch_eager"}
 
 
 def test_every_contestant_has_its_function():

@@ -26,7 +26,7 @@ def kernels(monkeypatch):
     It cuts off what it makes bfloat16; here it rounds, as a GPU does. Whenever one function calls another it prepares
     the language again, which takes most of the time; our own functions do without. Triton's own library, where it was
     imported before, has to be told to be interpreted too. And since a thread's rows are taken one after the other, but
-    all positions at once, a thread gets one row.
+    all positions at once, a thread gets one row. On a device, float32 means float32.
     """
     try:
         from triton.runtime import interpreter
@@ -34,6 +34,7 @@ def kernels(monkeypatch):
     except ImportError:
         pytest.skip("TRITON ABSENT: pip install triton (Linux)")
     if _CUDA:
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
         return
     convert, call = interpreter._convert_float, interpreter.InterpretedFunction.__call__
 

@@ -10,8 +10,10 @@ from alexnet.bench.random_source import pack_random
 from alexnet.checkpoint.store import MODEL, VELOCITY, read_tensors
 from alexnet.core.errors import DataError, RecipeError, UsageError
 from alexnet.data.pack.read import Pack
+from alexnet.data.sources.options import SourceOptions
 from alexnet.runs import train
 from alexnet.runs.assemble import assemble
+from alexnet.runs.data import open_data
 from alexnet.runs.fast_path import is_graphed, require_kernels
 from alexnet.runs.recipe import load_recipe
 from alexnet.training.graphed import GraphedStepper
@@ -136,3 +138,20 @@ def test_yuv_needs_even_sides(tmp_path, device):
     odd = pack_random(tmp_path / "pack", 24, 33, 10)
     with pytest.raises(DataError, match="even sides"):
         assemble(recipe("data.resident=yuv"), odd, device)
+
+
+@pytest.mark.gpu
+def test_it_learns_cifar10_as_the_plain_run_does(cuda, test_data, tmp_path):
+    """Four epochs; the error of the held-out images."""
+    pytest.importorskip("pyarrow")
+    errors = {}
+    for step in ("plain", "graphed"):
+        changes = [f"train.step={step}", "train.epochs=4", "train.precision=bfloat16", "train.workers=4"]
+        changes += ["data.resident=rgb"] * (step == "graphed")
+        chosen = load_recipe("cifar10-19pct", changes)
+        pack = open_data(test_data / "cifar10", chosen.data, SourceOptions(), workers=4)
+        result = train.start(chosen, pack, tmp_path / step, cuda)
+        errors[step] = [line["top1_error"] for line in result.validations]
+        print(step, errors[step], f"{result.seconds:.1f} s")
+    assert all(error < 0.6 for found in errors.values() for error in found)
+    assert errors["graphed"] == pytest.approx(errors["plain"], abs=0.03)

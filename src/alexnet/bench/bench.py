@@ -22,13 +22,19 @@ from alexnet.runs import environment
 
 
 def bench(
-    entry: Entry, contestants: Sequence[Contestant], settings: Settings, device: str, data: Path | None = None
+    entry: Entry,
+    contestants: Sequence[Contestant],
+    settings: Settings,
+    device: str,
+    data: Path | None = None,
+    pictures: int | None = None,
 ) -> Result:
     """Measure one benchmark, with progress.
 
     Args:
         device: `cpu`, `cuda` or `mps`.
         data: Folder of photographs, for `pack/photographs`.
+        pictures: Size of the training set, for `feed`; by default ImageNet's.
 
     Raises:
         DataError: there are no photographs in `data`.
@@ -39,6 +45,8 @@ def bench(
         Progress(entry.name, total=turns, unit="turns") as bar,
     ):
         task = replace(entry.task, device=device if entry.uses_device else "cpu")
+        if pictures is not None:
+            task = replace(task, pictures=pictures)
         if task.work == "pack":
             task = replace(
                 task, photographs=str(find_photographs(data, Path(folder) / "photographs").resolve())

@@ -13,6 +13,8 @@ from alexnet.core.names import nearest
 
 OURS = "ours"
 _PEERS = "alexnet.bench.peers."
+_IMAGENET = 1_281_167
+"""Training pictures of ILSVRC 2012."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ def list_entries() -> tuple[Entry, ...]:
         entries += [_train(net, precision, 128) for precision in ("bf16", "fp32")]
     entries += [_train(net, "bf16", 1024, needs_cuda=True) for net in ("alexnet", "alexnet_owt")]
     entries += [_infer(precision, batch) for precision in ("bf16", "fp32") for batch in (64, 1)]
+    for batch in (1024, 128):
+        entries += [_feed(batch, resident) for resident in (True, False)]
     return (*entries, _VIEW, _BF16_VIEW, _PACK)
 
 
@@ -120,6 +124,13 @@ def _train(net: str, precision: str, batch: int, needs_cuda: bool = False) -> En
     task = Task(work="train", net=net, bfloat16=precision == "bf16", batch=batch)
     name = f"train/{net}/{precision}/{batch}"
     return Entry(name, task, (_ours("train"), *_torch("train"), *others), needs_cuda)
+
+
+def _feed(batch: int, resident: bool) -> Entry:
+    """Our own way from stored pictures to updated weights; compare it with `train` of the same batch."""
+    task = Task(work="feed", bfloat16=True, batch=batch, pictures=_IMAGENET, resident=resident)
+    name = f"feed/alexnet/bf16/{batch}/{'resident' if resident else 'streamed'}"
+    return Entry(name, task, (_ours("feed"),), needs_cuda=True)
 
 
 def _infer(precision: str, batch: int) -> Entry:

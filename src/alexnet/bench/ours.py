@@ -5,7 +5,7 @@ Everything is imported after the allocator is set, as in the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,11 @@ _RECIPES = {"cifar10_19pct": "cifar10-19pct"}
 
 def train(task: Task) -> Work:
     """Take steps of a run that `runs/assemble.py` has put together."""
-    parts = _parts(task, CIFAR_COUNT if task.net in _RECIPES else 2 * task.batch)
+    if task.device == "cuda" and task.net not in _RECIPES and _has_kernels():
+        from alexnet.bench import ours_gpu
+
+        return ours_gpu.train(task)
+    parts = parts_of(task, CIFAR_COUNT if task.net in _RECIPES else 2 * task.batch)
     from alexnet.training.step import train_step
 
     learner = parts.learner
@@ -48,12 +52,19 @@ def train(task: Task) -> Work:
         gradients = [float(p.grad.abs().max()) for p in learner.net.parameters()]
         return {"loss": losses[-1], "smallest_gradient": min(gradients)}
 
-    return Work(run, task.batch, f"recipe {parts.recipe.name}, {_words(task)}", check)
+    return Work(run, task.batch, f"recipe {parts.recipe.name}, {words(task)}", check)
+
+
+def feed(task: Task) -> Work:
+    """Train from random pictures, loading included."""
+    from alexnet.bench import ours_gpu
+
+    return ours_gpu.feed(task)
 
 
 def infer(task: Task) -> Work:
     """Classify packed pixels as `alexnet evaluate` does, one view of each."""
-    parts = _parts(task, task.batch)
+    parts = parts_of(task, task.batch)
     parts.classifier.net.eval()
     pictures = parts.pack.split("train").read(parts.portions.train[: task.batch])
     last: list[Any] = []
@@ -62,7 +73,7 @@ def infer(task: Task) -> Work:
         for _ in range(iterations):
             last[:] = [parts.classifier.probabilities(pictures, 1)]
 
-    return Work(run, task.batch, _words(task), lambda: {"sum": float(last[0].sum()) / task.batch})
+    return Work(run, task.batch, words(task), lambda: {"sum": float(last[0].sum()) / task.batch})
 
 
 def view(task: Task) -> Work:
@@ -70,23 +81,21 @@ def view(task: Task) -> Work:
     import numpy as np
     import torch
 
-    parts = _parts(task, _VIEWED)
+    parts = parts_of(task, _VIEWED)
     from alexnet.training.feed import Feed
 
     feed = parts.feed
     many, config = np.tile(feed.indices, 64), replace(parts.recipe.train, workers=torch.get_num_threads())
     feed = Feed(feed.images, many, feed.view, feed.picture, feed.key, config, feed.dtype)
-    batches = _batches(feed)
+    following = whole_batches(feed)
     last: list[Batch] = []
 
     def run(iterations: int) -> None:
         for _ in range(iterations):
-            last[:] = [next(batches)]
+            last[:] = [next(following)]
 
-    words = (
-        f"a run's feed over a pack, {feed.workers} workers, color noise {feed.view.color_noise}, {_words(task)}"
-    )
-    return Work(run, task.batch, words, lambda: {"mean": float(last[0].inputs.float().mean())})
+    text = f"a run's feed over a pack, {feed.workers} workers, color noise {feed.view.color_noise}, {words(task)}"
+    return Work(run, task.batch, text, lambda: {"mean": float(last[0].inputs.float().mean())})
 
 
 def pack(task: Task) -> Work:
@@ -105,34 +114,35 @@ def pack(task: Task) -> Work:
     return Work(run, len(files), "decode and prepare, 1 thread", lambda: {"mean": float(last[-1].mean())})
 
 
-def _parts(task: Task, pictures: int) -> Parts:
-    """Assemble a run on random pixels, packed into the task's folder."""
+def parts_of(task: Task, pictures: int, changes: Mapping[str, Any] | None = None) -> Parts:
+    """Assemble a run on random pixels, packed into the task's folder; `changes` of the recipe come last."""
     keep_freed_memory()
     from alexnet.bench.random_source import pack_random
+    from alexnet.config.load import merge
     from alexnet.runs.assemble import assemble
     from alexnet.runs.devices import choose_device
     from alexnet.runs.recipe import load_recipe
 
     name = _RECIPES.get(task.net, "alexnet")
     classes, side = (10, CIFAR_SIDE) if task.net in _RECIPES else (_CLASSES, SIDE)
-    changes = {
+    own = {
         "train": {"precision": "bfloat16" if task.bfloat16 else "float32", "batch_size": task.batch},
         "data": {"select_on": "none", "holdout": 0},
         # Random labels teach nothing: small steps stay finite for as long as a benchmark takes.
         "optim": {"lr": 0.0001},
         "model": {"name": task.net, "init": "quick" if task.net == "alexnet" else "own"},
     }
-    recipe = load_recipe(name, changes)
+    recipe = load_recipe(name, merge(own, changes or {}))
     device = choose_device(task.device, recipe.train.threads)
     return assemble(recipe, pack_random(Path(task.folder) / "pack", pictures, side, classes), device)
 
 
 def _epochs(parts: Parts) -> Iterator[Batch]:
-    for batch in _batches(parts.feed):
+    for batch in whole_batches(parts.feed):
         yield batch.to(parts.learner.device)
 
 
-def _batches(feed: Any) -> Iterator[Batch]:
+def whole_batches(feed: Any) -> Iterator[Any]:
     """Yield the batches of epoch after epoch, without the last one where it is smaller."""
     epoch = 0
     while True:
@@ -147,10 +157,19 @@ def _resident(parts: Parts) -> Iterator[Batch]:
         yield from kept
 
 
-def _words(task: Task) -> str:
+def words(task: Task) -> str:
+    """Say how our side computes."""
     import torch
 
     from alexnet.ops import native
 
     kernels = "compiled kernels" if native.available() else "torch alone"
     return f"{'bfloat16' if task.bfloat16 else 'float32'}, {kernels}, {torch.get_num_threads()} threads"
+
+
+def _has_kernels() -> bool:
+    import torch
+
+    from alexnet.gpu.available import available
+
+    return available(torch.device("cuda"))

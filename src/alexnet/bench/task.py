@@ -18,7 +18,7 @@ class Task:
     """One entry's work, the same for all its contestants."""
 
     work: str
-    """`train`, `infer`, `view` or `pack`."""
+    """`train`, `feed`, `infer`, `view` or `pack`."""
     net: str = "alexnet"
     """`alexnet`, `alexnet_owt` or `cifar10_19pct`."""
     bfloat16: bool = False
@@ -29,6 +29,10 @@ class Task:
     """`cpu`, `cuda` or `mps`."""
     folder: str = "."
     """Where this contestant may write; removed in the end."""
+    pictures: int = 0
+    """Of the training set, for `feed`."""
+    resident: bool = False
+    """For `feed`: whether they lie in the device's memory; otherwise they are streamed."""
     photographs: str = ""
     """Folder of JPEG files, for `pack`."""
 

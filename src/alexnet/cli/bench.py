@@ -22,6 +22,7 @@ def bench(  # noqa: PLR0913 - the command's options
     seconds_per_round: float = 3.0,
     device: str = "auto",
     data: Path | None = None,
+    pictures: int | None = None,
     python: Annotated[list[str] | None, Parameter(negative="")] = None,
     save: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -46,6 +47,8 @@ def bench(  # noqa: PLR0913 - the command's options
         auto, cpu, cuda or mps.
     data
         Folder of photographs for pack/photographs; by default synthetic ones.
+    pictures
+        Size of the training set for feed; by default ImageNet's 1,281,167.
     python
         PEER=INTERPRETER runs a peer in another environment; may be repeated.
     save
@@ -57,6 +60,8 @@ def bench(  # noqa: PLR0913 - the command's options
         return _list(json)
     if rounds < 1 or not 0 < seconds_per_round <= 3600:
         raise UsageError("--rounds must be at least 1 and --seconds-per-round above 0, at most 3600")
+    if pictures is not None and pictures < 1:
+        raise UsageError(f"--pictures must be at least 1, not {pictures}")
     if save and not save.parent.is_dir():
         raise StorageError("the folder does not exist", where=save.parent, remedy="create it first")
     from alexnet.bench.bench import Report
@@ -73,7 +78,7 @@ def bench(  # noqa: PLR0913 - the command's options
     settings = Settings(rounds=rounds, seconds=seconds_per_round, pythons=pythons)
     report, results = Report(place, settings), []
     for entry in entries:
-        results.append(measure(entry, taking_part[entry.name], settings, place.type, data))
+        results.append(measure(entry, taking_part[entry.name], settings, place.type, data, pictures))
         report.add(results[-1])
         if save:
             commit_json(save, report.to_json())

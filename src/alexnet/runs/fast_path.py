@@ -73,10 +73,11 @@ def graphed(recipe: Recipe, learner: Learner, feed: Feed) -> tuple[Learner, Draw
     drawn = DrawnFeed(*arguments, resident_rows=rows, pinned=device.type == "cuda")
     mean = torch.from_numpy(feed.mean).to(device)
     source = Input(feed.picture.shape, mean, feed.view.pad, resident)
-    return replace(learner, steps=partial(_stepper, learner, source)), drawn
+    return replace(learner, steps=partial(graphed_stepper, learner, source)), drawn
 
 
-def _stepper(learner: Learner, source: Input) -> GraphedStepper:
+def graphed_stepper(learner: Learner, source: Input) -> GraphedStepper:
+    """Return what takes a learner's steps as a graph."""
     dtype = torch.bfloat16 if learner.config.precision == "bfloat16" else torch.float32
     forward = GpuForward(learner.net, learner.key.derive("dropout"), dtype)
     return GraphedStepper(forward, learner.optimizer, source, learner.config.batch_size)

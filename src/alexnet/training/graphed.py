@@ -7,6 +7,7 @@ reads loss and errors of the step before while this one runs.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -142,8 +143,7 @@ class GraphedStepper:
         batch = Numbers.over(numbers, self.source.shape[2])
         for leaf in self._leaves:
             leaf.grad = None
-        # A search for the fastest algorithm could end differently in the next process, and its bits with it.
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        with _repeatable():
             x, in_blocks = self.source.make(batch, came, self.forward)
             logits = self.forward(x, batch.step, batch.samples, in_blocks=in_blocks)
             loss = F.cross_entropy(logits.float(), batch.labels, reduction="sum")
@@ -181,3 +181,18 @@ class GraphedStepper:
         event = torch.cuda.Event()
         event.record()
         return Running(values, event, count)
+
+
+@contextlib.contextmanager
+def _repeatable() -> Iterator[None]:
+    """Let cuDNN choose by rule among algorithms that give the same bits each time.
+
+    A search for the fastest could end differently in the next process, and the bits of a resumed run with it.
+    """
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.deterministic
+    cudnn.benchmark, cudnn.deterministic = False, True
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.deterministic = before
