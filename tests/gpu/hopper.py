@@ -76,6 +76,7 @@ def main():
     views()
     x = torch.zeros(2, 4096, dtype=torch.bfloat16)
     dropout.keyed_dropout(x, Key(1), torch.zeros(1).long(), torch.zeros(2).long())
+    dropout.relu_dropout(x, torch.zeros(4096), Key(1), torch.zeros(1).long(), torch.zeros(2).long())
     weight, narrow = torch.zeros(4096), torch.zeros(4096, dtype=torch.bfloat16)
     sgd.sgd_update(weight, weight.clone(), narrow, torch.zeros(3), narrow.clone())
 
