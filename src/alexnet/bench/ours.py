@@ -94,7 +94,9 @@ def view(task: Task) -> Work:
         for _ in range(iterations):
             last[:] = [next(following)]
 
-    text = f"a run's feed over a pack, {feed.workers} workers, color noise {feed.view.color_noise}, {words(task)}"
+    text = (
+        f"a run's feed over a pack, {feed.workers} workers, color noise {feed.view.color_noise}, {words(task)}"
+    )
     return Work(run, task.batch, text, lambda: {"mean": float(last[0].inputs.float().mean())})
 
 

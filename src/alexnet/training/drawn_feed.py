@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ class DrawnFeed(Feed):
                     following = pool.submit(draw, first + together)
                 for number in range(first, min(first + together, len(self))):
                     part = slice((number - first) * size, (number - first + 1) * size)
-                    yield order[number * size : (number + 1) * size], _part(plan, part)
+                    yield order[number * size : (number + 1) * size], plan.part(part)
 
     def make(self, samples: np.ndarray, plan: ViewPlan) -> DrawnBatch:
         """Return the batch of these samples and draws."""
@@ -105,8 +105,3 @@ class DrawnFeed(Feed):
         ready = self._next_order
         self._next_order = epoch + 1, orders.submit(self.order, epoch + 1)
         return ready[1].result() if ready and ready[0] == epoch else self.order(epoch)
-
-
-def _part(plan: ViewPlan, part: slice) -> ViewPlan:
-    cut = {f.name: getattr(plan, f.name) for f in fields(plan)}
-    return ViewPlan(**{name: None if value is None else value[part] for name, value in cut.items()})
