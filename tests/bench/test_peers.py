@@ -41,8 +41,10 @@ def test_normalization_in_slices_is_torchs_own():
 @pytest.mark.parametrize("variant", ["eager", "tuned"])
 def test_torch_trains_every_weight(variant, monkeypatch):
     monkeypatch.setattr(torch_train, "CIFAR_COUNT", 256)
-    work = getattr(torch_train, variant)(Task(work="train", net="cifar10_19pct", batch=16))
-    work.run(3)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # of weights and order: a few of all draws begin with a loss far from ln(10)
+        work = getattr(torch_train, variant)(Task(work="train", net="cifar10_19pct", batch=16))
+        work.run(3)
     found = work.check()
     assert 1.5 < found["loss"] < 10 and found["smallest_gradient"] > 0
 
