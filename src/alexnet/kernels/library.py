@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -40,31 +41,54 @@ def target() -> str | None:
     return None if library is None else library.alexnet_target().decode()
 
 
-def run(name: str, count: int, values: list[int | float], *, parts: int = 1) -> None:
-    """Run a kernel over range(count) of its outermost axis.
+class Call:
+    """A kernel with its values, to be run as often as wanted, by several threads at once if they want.
 
     Args:
         name: Symbol in one of the C files.
         count: Length of the outermost axis.
-        values: What the kernel reads, in its order: integers and addresses as int, numbers as float. The caller
-            answers for the memory behind an address: its dtype, layout and size.
+        values: What the kernel reads, in its order: integers and addresses as int, numbers as float; None for an
+            address that comes with each run. The caller answers for the memory behind an address: its dtype, layout
+            and size.
         parts: Threads to share the range, each with a number for its part of scratch memory.
     """
-    library = _library()
-    assert library is not None, "the caller checks available() first"
-    kernel = getattr(library, name)
-    array = (_Value * len(values))(*[_Value(r=v) if isinstance(v, float) else _Value(i=v) for v in values])
-    parts = max(1, min(parts, count))
-    team = _openmp() if parts > 1 else None
-    if team:
-        library.alexnet_team(kernel, count, min(parts * _PIECES, count), parts, array, *team)
-        return
-    edges = [count * i // parts for i in range(parts + 1)]
-    calls = [(start, stop, part, array) for part, (start, stop) in enumerate(pairwise(edges))]
-    waiting = [_pool(parts - 1).submit(kernel, *call) for call in calls[1:]]
-    kernel(*calls[0])
-    for future in waiting:
-        future.result()
+
+    def __init__(self, name: str, count: int, values: Sequence[int | float | None], *, parts: int = 1):
+        library = _library()
+        assert library is not None, "the caller checks available() first"
+        self._kernel, self._team = getattr(library, name), library.alexnet_team
+        self._array = (_Value * len(values))(
+            *[_Value(r=v) if isinstance(v, float) else _Value(i=v or 0) for v in values]
+        )
+        self._open = [place for place, value in enumerate(values) if value is None]
+        self._count, self._parts = count, max(1, min(parts, count))
+
+    def run(self, *addresses: int) -> None:
+        """Run it with these addresses in the places that were left open, in order."""
+        array = self._array
+        if self._open:
+            array = type(array).from_buffer_copy(array)
+            for place, address in zip(self._open, addresses, strict=True):
+                array[place].i = address
+        team = _openmp() if self._parts > 1 else None
+        if team:
+            pieces = min(self._parts * _PIECES, self._count)
+            self._team(self._kernel, self._count, pieces, self._parts, array, *team)
+        else:
+            self._run_on_own_threads(array)
+
+    def _run_on_own_threads(self, array: ctypes.Array) -> None:
+        edges = [self._count * i // self._parts for i in range(self._parts + 1)]
+        calls = [(start, stop, part, array) for part, (start, stop) in enumerate(pairwise(edges))]
+        waiting = [_pool(self._parts - 1).submit(self._kernel, *call) for call in calls[1:]]
+        self._kernel(*calls[0])
+        for future in waiting:
+            future.result()
+
+
+def run(name: str, count: int, values: Sequence[int | float], *, parts: int = 1) -> None:
+    """Run a kernel once, as a `Call` of these values does."""
+    Call(name, count, values, parts=parts).run()
 
 
 @cache

@@ -14,7 +14,8 @@ from alexnet.nets import rows
 from alexnet.nets.digits import DIGIT_CODES
 from alexnet.ops import packed_conv, strided_conv
 from alexnet.ops.dropout import Dropout
-from alexnet.ops.linear import linear
+from alexnet.ops.linear import bind as bind_linear
+from alexnet.ops.linear import is_few, linear
 from alexnet.ops.local_conv import local_conv2d
 from alexnet.ops.lrn import local_response_norm
 from alexnet.ops.powers import widened
@@ -64,6 +65,19 @@ class Convolution(nn.Conv2d):
                 x, self.weight, self.bias, pad=pad, stride=stride, groups=self.groups
             )
         return self._conv_forward(x, self.weight, self.bias)
+
+    def bind(self, x: Tensor) -> Callable[[Tensor], Tensor] | None:
+        """Return this layer for maps like x, without gradients and with its weights as they are now.
+
+        Returns:
+            None where only `forward` can compute it.
+        """
+        stride, pad = self.stride[0], self.padding[0]
+        if strided_conv.takes(x, self.weight, stride, self.groups, 2 * pad + self.pad_after):
+            return strided_conv.bind(x, self.weight, self.bias, stride, pad, self.pad_after)
+        if self.pad_after or not packed_conv.takes(x, self.weight):
+            return None
+        return packed_conv.bind(x, self.weight, self.bias, pad=pad, stride=stride, groups=self.groups)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + (f", pad_after={self.pad_after}" if self.pad_after else "")
@@ -134,6 +148,13 @@ class FlatLinear(nn.Linear):
             x.chunk(self.groups, 1), self.weight.chunk(self.groups), self.bias.chunk(self.groups), strict=True
         )
         return torch.cat([F.linear(*part) for part in parts], 1)
+
+    def bind(self, x: Tensor, *, relu: bool = False, factor: float = 1.0) -> Callable[[Tensor], Tensor] | None:
+        """Return this layer, with a ReLU and a factor behind it, for a few inputs like x, as `Convolution.bind`."""
+        if self.groups > 1 or not is_few(x, self.weight):
+            return None
+        compute = bind_linear(x, self.weight, self.bias, relu=relu, factor=factor)
+        return compute if x.ndim == 2 else lambda x: compute(x.flatten(1))
 
 
 class RbfOutput(nn.Module):

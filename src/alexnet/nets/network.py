@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from alexnet.core.keys import Key
 from alexnet.nets.initialize import initialize
 from alexnet.nets.layers import Convolution, FlatLinear, build_layer
+from alexnet.nets.plan import Plans
 from alexnet.nets.rows import Linear
 from alexnet.nets.shapes import output_shape
-from alexnet.nets.stages import run
 from alexnet.nets.tables import NetSpec, Table
 
 
@@ -29,6 +29,7 @@ class Network(nn.Sequential):
         _check_names(table)
         super().__init__(OrderedDict(_modules(table, spec.input_shape, num_classes)))
         self.spec, self.table, self.num_classes = spec, table, num_classes
+        self._plans = Plans()
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -59,11 +60,11 @@ class Network(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (N, num_classes) of pictures (N, C, H, W)."""
-        return run(list(self), x)
+        return self._plans.run(list(self), x)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return what the last layer reads, (N, num_features); dropout applies in training."""
-        return run(list(self)[:-1], x).flatten(1)
+        return self._plans.run(list(self)[:-1], x).flatten(1)
 
     def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
         """Return the logits (N, num_classes) of features (N, num_features), or with `pre_logits` the features."""

@@ -47,7 +47,18 @@ def run(layers: Sequence[nn.Module], x: Tensor) -> Tensor:
 
 def is_hooked(layer: nn.Module) -> bool:
     """Say whether somebody listens to a layer, so that it has to run as itself."""
-    return any(getattr(layer, hooks) for hooks in _HOOKS) or _has_any_global_hook()
+    return not is_plain(layer) or _has_any_global_hook()
+
+
+def is_plain(layer: nn.Module) -> bool:
+    """Say whether nobody listens to this layer or has given it another way to compute."""
+    own = vars(layer)
+    return "forward" not in own and not any(own[hooks] for hooks in _HOOKS)
+
+
+def no_global_hooks() -> bool:
+    """Say whether nobody listens to all modules."""
+    return not _has_any_global_hook()
 
 
 def stage_at(layers: Sequence[nn.Module], start: int, limit: int = 3) -> Stage:

@@ -60,6 +60,11 @@ class Dropout(nn.Module):
             raise ValueError(f"dropout rate must be in [0, 1), not {rate}")
         self.rate, self.inverted, self.name = rate, inverted, name
 
+    @property
+    def factor(self) -> float:
+        """What all units are multiplied by in evaluation."""
+        return 1.0 if self.inverted else 1 - self.rate
+
     def forward(self, x: Tensor) -> Tensor:
         keep = 1 - self.rate
         if not self.training:

@@ -6,6 +6,7 @@ the place of the maximum. Each direction goes through memory once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -61,21 +62,42 @@ def relu_lrn_pool(x: Tensor, *, relu: bool, norm: Norm | None = None, pool: Pool
     Returns:
         Tensor of x's dtype, channels-last. bfloat16 is computed in float32 and rounded once, forward and backward.
     """
-    norm, pool = _constants(norm or Norm(size=0)), _constants(pool or Pool(1, 1))
     if native.unobserved(x):
-        return _compute(x, relu, norm, pool, False)[0]
+        return bind(x, relu=relu, norm=norm, pool=pool)(x)
+    norm, pool = _constants(norm or Norm(size=0)), _constants(pool or Pool(1, 1))
     return _fused(x, relu, norm, pool, x.requires_grad and torch.is_grad_enabled())[0]
+
+
+def bind(
+    x: Tensor, *, relu: bool, norm: Norm | None = None, pool: Pool | None = None
+) -> Callable[[Tensor], Tensor]:
+    """Return `relu_lrn_pool` without gradients for maps like x."""
+    norm, pool = _constants(norm or Norm(size=0)), _constants(pool or Pool(1, 1))
+    call, shape = _forward(x, relu, norm, pool, None, None, 0), _output_shape(x, pool)
+
+    def compute(x: Tensor) -> Tensor:
+        out = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
+        call(x, out)
+        return out
+
+    return compute
 
 
 def _compute(
     x: Tensor, relu: bool, norm: list[float], pool: list[float], needs_places: bool
 ) -> tuple[Tensor, Tensor]:
     out, places = _empty(x, pool, needs_places)
-    rows = out.shape[0] * out.shape[2]
-    scratch = x.shape[1] * (int(pool[0]) * x.shape[3] + 2 * out.shape[3])
-    name = f"alexnet_stage_forward_{native.SUFFIX[x.dtype]}"
-    native.run(name, rows, x, out, _address(places), *_values(x, relu, norm, pool), scratch=scratch)
+    _forward(x, relu, norm, pool, x, out, _address(places))()
     return out, places
+
+
+def _forward(
+    x: Tensor, relu: bool, norm: list[float], pool: list[float], *addresses: Tensor | int | None
+) -> native.Call:
+    batch, channels, height, width = _output_shape(x, pool)
+    scratch = channels * (int(pool[0]) * x.shape[3] + 2 * width)
+    name, values = f"alexnet_stage_forward_{native.SUFFIX[x.dtype]}", _values(x, relu, norm, pool)
+    return native.Call(name, batch * height, *addresses, *values, scratch=scratch)
 
 
 _fused = torch.library.custom_op("alexnet::relu_lrn_pool", _compute, mutates_args=())
@@ -132,11 +154,15 @@ def _pool(constants: list[float]) -> Pool:
 
 def _empty(x: Tensor, constants: list[float], needs_places: bool) -> tuple[Tensor, Tensor]:
     """Return the output and room for the places of the maxima in their windows, empty where nobody asks for them."""
-    pool = _pool(constants)
-    shape = (*x.shape[:2], pool.places(x.shape[2]), pool.places(x.shape[3]))
+    pool, shape = _pool(constants), _output_shape(x, constants)
     out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
     noted = needs_places and not pool.average and (pool.size > 1 or pool.stride > 1)
     return out, torch.empty_like(out if noted else out[:0], dtype=torch.uint8)
+
+
+def _output_shape(x: Tensor, constants: list[float]) -> tuple[int, int, int, int]:
+    pool = _pool(constants)
+    return x.shape[0], x.shape[1], pool.places(x.shape[2]), pool.places(x.shape[3])
 
 
 def _address(places: Tensor) -> Tensor | int:

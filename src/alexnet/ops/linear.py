@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,20 +23,34 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """
     if not autocasts(x, weight):
         return F.linear(x, weight, bias)
-    if len(x) <= _FEW and not torch.is_grad_enabled() and native.available():
-        return _few_rows(x.float().contiguous(), bfloat16_copy(weight), bias)
+    if is_few(x, weight):
+        return bind(x, weight, bias)(x)
     return _Linear.apply(x.to(torch.bfloat16), weight, None if bias is None else bias.to(torch.bfloat16))
 
 
-def _few_rows(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Multiply in one pass over the weights, which is all the time it takes: matrix units would wait for them."""
-    outputs, inputs = weight.shape
-    out = torch.empty(len(x), outputs, dtype=torch.bfloat16)
-    wide = 0 if bias is None else bias.float()
-    native.run(
-        "alexnet_matvec_bf16", outputs, weight, x.to(torch.bfloat16).float(), wide, out, len(x), inputs, outputs
-    )
-    return out
+def is_few(x: Tensor, weight: Tensor) -> bool:
+    """Say whether x holds so few pictures, without gradients, that reading the weights is all the time it takes."""
+    return len(x) <= _FEW and native.unobserved(x) and native.available() and autocasts(x, weight)
+
+
+def bind(
+    x: Tensor, weight: Tensor, bias: Tensor | None, *, relu: bool = False, factor: float = 1.0
+) -> Callable[[Tensor], Tensor]:
+    """Return this layer, then ReLU if asked for, then a factor, for inputs like x that `is_few` accepts.
+
+    It computes in one pass over the weights, as they are now: matrix units would wait for them.
+    """
+    batch, (outputs, inputs) = len(x), weight.shape
+    wide = 0 if bias is None else bias.detach().float()
+    values = bfloat16_copy(weight), wide, batch, inputs, outputs, int(relu), float(factor)
+    call = native.Call("alexnet_matvec_bf16", outputs, None, None, *values, scratch=batch * inputs)
+
+    def compute(x: Tensor) -> Tensor:
+        x, out = x.to(torch.bfloat16).contiguous(), x.new_empty((batch, outputs), dtype=torch.bfloat16)
+        call(x, out)
+        return out
+
+    return compute
 
 
 class _Linear(torch.autograd.Function):

@@ -62,17 +62,30 @@ def compute_alone() -> None:
     _thread.alone = True
 
 
-def run(name: str, count: int, *arguments: torch.Tensor | int | float, scratch: int = 0) -> None:
-    """Run a kernel over range(count) of its outermost axis, cut among torch's threads.
+class Call:
+    """A kernel over range(count) of its outermost axis, cut among torch's threads, to be run as often as wanted.
 
     Args:
         name: Symbol in one of the C files.
         count: Length of the outermost axis.
-        arguments: The kernel's values; tensors are passed as the address of their data, and the caller answers
-            for their dtype, layout and size.
+        arguments: The kernel's values; tensors are passed as the address of their data and kept alive, and the caller
+            answers for their dtype, layout and size. None: a tensor that comes with each run.
         scratch: Floats of working memory for each thread, passed as the last value where it is not 0.
     """
-    parts = 1 if _thread.alone else max(1, min(torch.get_num_threads(), count))
-    values = [a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments]
-    memory = torch.empty(parts * scratch)
-    library.run(name, count, [*values, memory.data_ptr()] if scratch else values, parts=parts)
+
+    def __init__(self, name: str, count: int, *arguments: torch.Tensor | int | float | None, scratch: int = 0):
+        parts = 1 if _thread.alone else max(1, min(torch.get_num_threads(), count))
+        self._kept = [a for a in arguments if isinstance(a, torch.Tensor)]
+        values = [a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments]
+        self._scratch = parts * scratch
+        self._call = library.Call(name, count, [*values, None] if scratch else values, parts=parts)
+
+    def __call__(self, *tensors: torch.Tensor) -> None:
+        """Run it with these tensors in the places that were left open, in order."""
+        memory = (torch.empty(self._scratch),) if self._scratch else ()
+        self._call.run(*[tensor.data_ptr() for tensor in (*tensors, *memory)])
+
+
+def run(name: str, count: int, *arguments: torch.Tensor | int | float, scratch: int = 0) -> None:
+    """Run a kernel once, as a `Call` of these arguments does."""
+    Call(name, count, *arguments, scratch=scratch)()

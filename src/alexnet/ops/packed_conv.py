@@ -60,20 +60,33 @@ def packed_conv2d(
         weight: The layer's parameter.
         form: Makes the kernels of the parameter; by default they are the parameter. One function a parameter.
     """
+    return bind(x, weight, bias, pad=pad, stride=stride, groups=groups, form=form)(x)
+
+
+def bind(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    pad: int = 0,
+    stride: int = 1,
+    groups: int = 1,
+    form: Callable[[Tensor], Tensor] | None = None,
+) -> Callable[[Tensor], Tensor]:
+    """Return `packed_conv2d` for maps like x, with the parameters as they are now."""
     narrow = autocasts(x, weight)
-    x = x.to(torch.bfloat16) if narrow else x
+    dtype = torch.bfloat16 if narrow else x.dtype
     bias = bfloat16_copy(bias) if narrow and bias is not None else bias
     kept = _packed.of(weight, dict)
-    shape = (*x.shape, narrow)
+    shape = (*x.shape, dtype)
     if shape not in kept:
         while len(kept) >= _MAX_SHAPES:
             kept.pop(next(iter(kept)))
         kernels = form(weight) if form else weight
-        kept[shape] = _pack(kernels.to(x.dtype), list(x.shape), pad, stride, groups)
-    pads, strides, one = [pad, pad], [stride, stride], [1, 1]
-    return torch.ops.mkldnn._convolution_pointwise(
-        x, kept[shape], bias, pads, strides, one, groups, "none", [], ""
-    )
+        kept[shape] = _pack(kernels.to(dtype), list(x.shape), pad, stride, groups)
+    convolve = torch.ops.mkldnn._convolution_pointwise.default
+    rest = kept[shape], bias, [pad, pad], [stride, stride], [1, 1], groups, "none", [], ""
+    return lambda x: convolve(x.to(dtype), *rest)
 
 
 def _pack(kernels: Tensor, shape: list[int], pad: int, stride: int, groups: int) -> Tensor:

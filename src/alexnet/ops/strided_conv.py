@@ -6,6 +6,8 @@ channels (space to depth), fill it: 11 x 11 x 3 at stride 4 becomes 3 x 3 x 48 a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -47,14 +49,39 @@ def strided_conv2d(
     Returns:
         (N, maps, h, w), rounded as a convolution is (bfloat16 under autocast); sums run in another order.
     """
-    kernel = weight.shape[2]
-    taps = -(-kernel // stride)
-    sides = [(length + 2 * pad + pad_after - kernel) // stride + taps for length in x.shape[2:]]
-    to_blocks = _compute if native.unobserved(x) else _space_to_depth
-    blocks = to_blocks(x, stride, pad, sides, _computing() == torch.bfloat16)
-    if packed_conv.takes(blocks, weight):
-        return packed_conv.packed_conv2d(blocks, weight, bias, form=lambda w: block_kernels(w, stride))
+    if native.unobserved(x):
+        return bind(x, weight, bias, stride, pad, pad_after)(x)
+    sides = _sides(x, weight, stride, 2 * pad + pad_after)
+    blocks = _space_to_depth(x, stride, pad, sides, _computing() == torch.bfloat16)
     return F.conv2d(blocks, block_kernels(weight, stride), bias)
+
+
+def bind(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, pad: int, pad_after: int
+) -> Callable[[Tensor], Tensor]:
+    """Return `strided_conv2d` without gradients for pictures like x, with the parameters as they are now."""
+    sides, narrow = _sides(x, weight, stride, 2 * pad + pad_after), _computing() == torch.bfloat16
+    blocks = _empty(x, stride, sides, narrow)
+    to_blocks = _call(x, blocks, stride, pad, None, None)
+    if packed_conv.takes(blocks, weight):
+        convolve = packed_conv.bind(blocks, weight, bias, form=lambda w: block_kernels(w, stride))
+    else:
+        kernels = block_kernels(weight, stride)
+        convolve = lambda blocks: F.conv2d(blocks, kernels, bias)  # noqa: E731
+    shape, dtype = blocks.shape, blocks.dtype
+
+    def compute(x: Tensor) -> Tensor:
+        blocks = torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)
+        to_blocks(x, blocks)
+        return convolve(blocks)
+
+    return compute
+
+
+def _sides(x: Tensor, weight: Tensor, stride: int, border: int) -> list[int]:
+    """Return how many blocks lie along each side."""
+    kernel = weight.shape[2]
+    return [(length + border - kernel) // stride - (-kernel // stride) for length in x.shape[2:]]
 
 
 def block_kernels(weight: Tensor, stride: int) -> Tensor:
@@ -73,11 +100,15 @@ def _computing() -> torch.dtype:
 
 def _compute(x: Tensor, block: int, before: int, sides: list[int], narrow: bool) -> Tensor:
     out = _empty(x, block, sides, narrow)
-    types = dict.fromkeys((native.SUFFIX[x.dtype], native.SUFFIX[out.dtype]))
-    name = f"alexnet_space_to_depth_{'_'.join(types)}"
-    batch, channels, height, width = x.shape
-    native.run(name, batch * sides[0], x, out, height, width, channels, block, before, *sides)
+    _call(x, out, block, before, x, out)()
     return out
+
+
+def _call(x: Tensor, out: Tensor, block: int, before: int, *addresses: Tensor | None) -> native.Call:
+    types = dict.fromkeys((native.SUFFIX[x.dtype], native.SUFFIX[out.dtype]))
+    batch, channels, height, width = x.shape
+    values = height, width, channels, block, before, *out.shape[2:]
+    return native.Call(f"alexnet_space_to_depth_{'_'.join(types)}", batch * out.shape[2], *addresses, *values)
 
 
 _space_to_depth = torch.library.custom_op("alexnet::space_to_depth", _compute, mutates_args=())
