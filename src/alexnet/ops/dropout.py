@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.core.keys import Key
+from alexnet.ops.uncompiled import uncompiled
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Dropout(nn.Module):
         return torch.from_numpy(mask).view(x.shape).to(x.device)
 
 
-@torch.compiler.disable
+@uncompiled
 def keyed_mask(draws: Draws, name: str, units: int, rate: float) -> np.ndarray:
     """Return the mask (N, units) of a layer as bool: True where a unit is kept.
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from alexnet.ops import native
+from alexnet.ops.operator import operator
 
 _MAX_CHANNELS, _MAX_SIZE, _MAX_WINDOW = 4096, 129, 16
 
@@ -100,7 +101,7 @@ def _forward(
     return native.Call(name, batch * height, *addresses, *values, scratch=scratch)
 
 
-_fused = torch.library.custom_op("alexnet::relu_lrn_pool", _compute, mutates_args=())
+_fused = operator("alexnet::relu_lrn_pool")(_compute)
 
 
 @_fused.register_fake
@@ -108,7 +109,7 @@ def _(x, relu, norm, pool, needs_places):
     return _empty(x, pool, needs_places)
 
 
-@torch.library.custom_op("alexnet::relu_lrn_pool_backward", mutates_args=())
+@operator("alexnet::relu_lrn_pool_backward")
 def _fused_backward(
     grad: Tensor, x: Tensor, places: Tensor, relu: bool, norm: list[float], pool: list[float]
 ) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from alexnet.ops.operator import operator
+
 
 def local_conv2d(x: Tensor, weight: Tensor, bias: Tensor, *, pad: int = 0) -> Tensor:
     """Apply at every place of the output its own kernels and biases.
@@ -40,7 +42,7 @@ def local_conv2d(x: Tensor, weight: Tensor, bias: Tensor, *, pad: int = 0) -> Te
     return out.view(height, width, len(x), outputs).permute(2, 3, 0, 1)
 
 
-@torch.library.custom_op("alexnet::windows", mutates_args=())
+@operator("alexnet::windows")
 def _windows(maps: Tensor, kernel: int) -> Tensor:
     """Return the windows of maps (N, H, W, C) by place: (places, N, k * k * C).
 
@@ -56,7 +58,7 @@ def _(maps: Tensor, kernel: int) -> Tensor:
     return maps.new_empty(_shape(maps, kernel))
 
 
-@torch.library.custom_op("alexnet::windows_backward", mutates_args=())
+@operator("alexnet::windows_backward")
 def _windows_backward(grad: Tensor, shape: list[int], kernel: int) -> Tensor:
     batch, rows, columns, channels = shape
     height, width = rows - kernel + 1, columns - kernel + 1

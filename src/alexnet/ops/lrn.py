@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from alexnet.ops.fused import Norm, relu_lrn_pool, takes
+from alexnet.ops.operator import operator
 from alexnet.ops.powers import inverse_power, widened
 
 
@@ -56,7 +57,7 @@ def reference(x: Tensor, *, size: int, alpha: float, beta: float, k: float, grou
     return (towers / (k + alpha * energy) ** beta).reshape(x.shape)
 
 
-@torch.library.custom_op("alexnet::local_response_norm", mutates_args=())
+@operator("alexnet::local_response_norm")
 def _lrn(x: Tensor, size: int, alpha: float, beta: float, k: float, groups: int) -> Tensor:
     wide = _last(x, groups)
     _, power = _scale(wide, size, alpha, beta, k)
@@ -68,7 +69,7 @@ def _(x: Tensor, size: int, alpha: float, beta: float, k: float, groups: int) ->
     return torch.empty_like(x)
 
 
-@torch.library.custom_op("alexnet::local_response_norm_backward", mutates_args=())
+@operator("alexnet::local_response_norm_backward")
 def _lrn_backward(
     grad: Tensor, x: Tensor, size: int, alpha: float, beta: float, k: float, groups: int
 ) -> Tensor:

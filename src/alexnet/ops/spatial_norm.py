@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet.ops import native
+from alexnet.ops.operator import operator
 from alexnet.ops.powers import inverse_power, widened
 
 
@@ -40,7 +41,7 @@ def reference(x: Tensor, *, size: int, alpha: float, beta: float, k: float) -> T
     return x / (k + alpha * _window_sum(x * x, size)) ** beta
 
 
-@torch.library.custom_op("alexnet::spatial_response_norm", mutates_args=())
+@operator("alexnet::spatial_response_norm")
 def _spatial_norm(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
     out = torch.empty_like(x)
     if native.takes(x):
@@ -56,7 +57,7 @@ def _(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
     return torch.empty_like(x)
 
 
-@torch.library.custom_op("alexnet::spatial_response_norm_backward", mutates_args=())
+@operator("alexnet::spatial_response_norm_backward")
 def _spatial_norm_backward(grad: Tensor, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
     out = torch.empty_like(x)
     if native.takes(x):

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet.ops import native, packed_conv
+from alexnet.ops.operator import operator
 
 _MAX_BLOCK_CHANNELS, _MAX_LINE = 64, 32768
 
@@ -111,7 +112,7 @@ def _call(x: Tensor, out: Tensor, block: int, before: int, *addresses: Tensor | 
     return native.Call(f"alexnet_space_to_depth_{'_'.join(types)}", batch * out.shape[2], *addresses, *values)
 
 
-_space_to_depth = torch.library.custom_op("alexnet::space_to_depth", _compute, mutates_args=())
+_space_to_depth = operator("alexnet::space_to_depth")(_compute)
 
 
 @_space_to_depth.register_fake

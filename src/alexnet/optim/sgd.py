@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,6 +27,10 @@ class SGD(Optimizer):
     Source:
         Krizhevsky et al. 2012, section 5; weights.cu of the 2012 source.
     """
+
+    # As torch's, without the decorator that imports torch's compiler at the first call: more than a second.
+    add_param_group = inspect.unwrap(Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(Optimizer.zero_grad)
 
     def __init__(
         self, params: Iterable[Any], lr: float = 0.01, momentum: float = 0.9, weight_decay: float = 0.0005
