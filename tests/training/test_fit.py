@@ -1,5 +1,6 @@
 """The loop: it learns, tells its hooks, obeys its schedule, and stops at numbers that are none."""
 
+import math
 import random
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import torch
 
 from alexnet.core.errors import DivergedError
 from alexnet.optim.schedule import Constant, Cosine, Plateau
-from alexnet.training.fit import Validation
+from alexnet.training.fit import Validation, require_finite
 from alexnet.training.state import TrainState
 
 
@@ -183,6 +184,25 @@ def test_a_rate_that_is_too_high_is_named():
     made = tiny_run.learner(lr=1e30, schedule=Constant())
     with pytest.raises(DivergedError, match=r"the loss is (nan|inf)"):
         tiny_run.fit(made, tiny_run.feed(pictures=pictures), TrainState(), [], lambda: [])
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", [0, 100, -1])
+def test_a_weight_that_is_no_number_is_found(value, place):
+    net = tiny_run.network()
+    require_finite(net, 3)
+    with torch.no_grad():
+        net.fc3.weight.view(-1)[place] = value
+    with pytest.raises(DivergedError, match=r"weights of fc3.weight are not finite after step 3"):
+        require_finite(net, 3)
+
+
+def test_large_weights_are_numbers_although_their_sum_is_none():
+    net = tiny_run.network()
+    with torch.no_grad():
+        net.fc3.weight.fill_(torch.finfo(torch.float32).max)
+    assert net.fc3.weight.sum().isinf()
+    require_finite(net, 3)
 
 
 # --- the same bits

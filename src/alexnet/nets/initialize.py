@@ -24,19 +24,24 @@ def initialize(net: nn.Module, table: Table, key: Key | None) -> None:
         for row in weighted(table):
             layer = net.get_submodule(row.name)
             generator = None if key is None else _generator(key.derive(f"{row.name}.weight"))
-            layer.weight.copy_(_drawn(row, layer, generator))
+            _draw(row, layer, generator)
             if layer.bias is not None:
                 layer.bias.fill_(row.bias)
 
 
-def _drawn(row: Weighted, layer: nn.Module, generator: torch.Generator | None) -> Tensor:
-    values = torch.empty(layer.weight.shape)
-    if row.uniform is not None:
-        return values.uniform_(-1, 1, generator=generator).mul_(row.uniform / layer.fan_in)
+def _draw(row: Weighted, layer: nn.Module, generator: torch.Generator | None) -> None:
+    """Draw the weights as float32 in the order of their indices, whatever their type, layout and device."""
+    weight = layer.weight
+    plain = weight.dtype == torch.float32 and weight.device.type == "cpu" and weight.is_contiguous()
+    values = weight if plain else torch.empty(weight.shape)
     std = layer.fan_in**-0.5 if row.std is None else row.std
-    if isinstance(std, Tensor):
-        return values.normal_(0, 1, generator=generator).mul_(std)
-    return values.normal_(0, std, generator=generator)
+    if row.uniform is not None:
+        values.uniform_(-1, 1, generator=generator).mul_(row.uniform / layer.fan_in)
+    elif isinstance(std, Tensor):
+        values.normal_(0, 1, generator=generator).mul_(std)
+    else:
+        values.normal_(0, std, generator=generator)
+    weight.copy_(values)
 
 
 def _generator(key: Key) -> torch.Generator:

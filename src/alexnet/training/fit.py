@@ -214,4 +214,9 @@ def _diverged(state: TrainState, result: StepResult, learner: Learner) -> Diverg
 
 
 def _broken_weights(net: nn.Module) -> str | None:
-    return next((n for n, p in net.named_parameters() if not torch.isfinite(p).all()), None)
+    return next((n for n, p in net.named_parameters() if not _finite(p.detach())), None)
+
+
+def _finite(x: torch.Tensor) -> bool:
+    # Terms that are not finite make a sum that is not, and a sum is several times faster than a look at each term.
+    return bool(x.sum().isfinite() or x.isfinite().all())
