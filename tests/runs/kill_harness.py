@@ -18,7 +18,6 @@ from pathlib import Path
 import torch
 
 import alexnet.checkpoint.store as store
-import alexnet.runs.train as runs
 import alexnet.training.stepper as stepper
 from alexnet.cli import demo, evaluate, pack, predict, train  # noqa: F401 - as above
 from alexnet.cli.main import run
@@ -32,13 +31,13 @@ def kill() -> None:
 
 
 def kill_inside_step(after: int) -> None:
-    """Kill in the middle of step number `after` of the loop: with half of the weights changed, the others not."""
-    done, is_running = 0, False
-    train_step, update, fit = stepper.train_step, stepper.SGD.step, runs.fit
+    """Kill in the middle of step number `after` of this process: with half of the weights changed, the others not."""
+    done = 0
+    train_step, update = stepper.train_step, stepper.SGD.step
 
     def counted(*arguments, **options):
         nonlocal done
-        done += is_running  # the estimate takes steps too, before the loop begins
+        done += 1
         return train_step(*arguments, **options)
 
     def step(self, closure=None):
@@ -49,12 +48,7 @@ def kill_inside_step(after: int) -> None:
             kill()
         return update(self, closure)
 
-    def loop(*arguments):
-        nonlocal is_running
-        is_running = True
-        return fit(*arguments)
-
-    stepper.train_step, stepper.SGD.step, runs.fit = counted, step, loop
+    stepper.train_step, stepper.SGD.step = counted, step
 
 
 def kill_inside_save(after: int) -> None:

@@ -3,12 +3,10 @@
 from dataclasses import replace
 
 import pytest
-import tiny_run
 
 from alexnet.optim.schedule import Rates
 from alexnet.training.fit import StepTimes, Validation
 from alexnet.training.hooks.display import Display
-from alexnet.training.probe import measure_steps, peak_memory
 from alexnet.training.state import TrainState
 from alexnet.training.step import StepResult
 
@@ -88,25 +86,3 @@ def test_what_holds_the_run_back_is_named(shown, times, waiting, verdict):
     step(display, times=times)
     assert bar.fields["waits_for"] == waiting
     assert display.bottleneck().startswith(verdict)
-
-
-# --- the probe
-
-
-def test_a_probe_measures_steps_of_the_run():
-    made = tiny_run.learner()
-    before = tiny_run.weights(made)
-    cost = measure_steps(made, tiny_run.feed())
-    assert cost.seconds > 0 and 1 <= cost.steps_measured <= 3
-    assert any((w != before[n]).any() for n, w in tiny_run.weights(made).items())
-
-
-def test_a_probe_of_a_run_shorter_than_its_warm_up_still_has_a_measure():
-    made = tiny_run.learner()
-    cost = measure_steps(made, tiny_run.feed(config=tiny_run.plain(batch_size=36)))
-    assert cost.seconds > 0 and cost.steps_measured == 1
-
-
-def test_memory_is_counted_in_bytes():
-    peak = peak_memory()
-    assert peak is None or 50_000_000 < peak < 10**12

@@ -139,9 +139,9 @@ def _dry_run(recipe: Any, pack: Any, device: Any, json: bool) -> int:
 
     from alexnet.config.load import to_table
     from alexnet.runs.assemble import assemble
-    from alexnet.runs.train import estimate
+    from alexnet.runs.estimate import measured_apart
 
-    guess = estimate(assemble(recipe, pack, device))
+    guess = measured_apart(assemble(recipe, pack, device))
     if json:
         print_json({"recipe": to_table(recipe), "estimate": asdict(guess)})
         return 0

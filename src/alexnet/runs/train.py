@@ -13,46 +13,27 @@ import torch
 
 from alexnet.checkpoint.store import MODEL, STATE, VELOCITY, read_json, read_tensors
 from alexnet.config.load import to_table
-from alexnet.core.errors import AlexNetError, CheckpointError
-from alexnet.core.files import human_bytes
+from alexnet.core.errors import AlexNetError, CheckpointError, StorageError
 from alexnet.core.lock import FolderLock
-from alexnet.core.terminal import Progress, duration
+from alexnet.core.terminal import Progress
 from alexnet.data.pack.read import Pack
-from alexnet.evaluation.evaluate import evaluate
 from alexnet.optim.sgd import SGD
 from alexnet.runs import environment
 from alexnet.runs.assemble import Parts, assemble
+from alexnet.runs.estimate import estimate, known_before
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.pictures import RunPictures
 from alexnet.runs.recipe import Recipe, load_recipe
 from alexnet.training.fit import Validation, fit, require_finite
 from alexnet.training.hooks.display import Display
+from alexnet.training.hooks.first_steps import FirstSteps
 from alexnet.training.hooks.metrics_log import MetricsLog, read_metrics
 from alexnet.training.hooks.saver import Saver, StopRequest
 from alexnet.training.hooks.stall import StallWarning
-from alexnet.training.probe import measure_steps
+from alexnet.training.probe import StepCost
 from alexnet.training.state import TrainState
 
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a run will take, from measured steps."""
-
-    steps: int
-    seconds: float
-    step_seconds: float
-    images_per_second: float
-    memory_bytes: int | None
-    disk_bytes: int
-
-    def __str__(self) -> str:
-        memory = f", {human_bytes(self.memory_bytes)} of memory" if self.memory_bytes else ""
-        return (
-            f"{self.steps} steps in about {duration(self.seconds)} ({self.images_per_second:.0f} images/s)"
-            f"{memory}, {human_bytes(self.disk_bytes)} of disk"
-        )
 
 
 @dataclass(frozen=True)
@@ -88,7 +69,7 @@ def start(recipe: Recipe, pack: Pack, output_dir: Path, device: torch.device) ->
             "status": "started",
         }
         folder.create(recipe.to_toml(), record)
-        return _train(parts, folder, TrainState(), [])
+        return _train(parts, folder, TrainState(), [f"{recipe.name}: {known_before(parts)}"])
 
 
 def resume(path: Path, device: torch.device, open_pack: Callable[[Path], Pack]) -> RunResult:
@@ -114,30 +95,6 @@ def resume(path: Path, device: torch.device, open_pack: Callable[[Path], Pack]) 
             notes.append(f"bits may differ from an uninterrupted run: {', '.join(changed)}")
         state = restore(parts, folder, notes.append)
         return _train(parts, folder, state, [*notes, f"going on from step {state.step}"])
-
-
-def estimate(parts: Parts) -> Estimate:
-    """Measure a few steps and a validation batch, and put the run back to its start."""
-    recipe = parts.recipe
-    steps = len(parts.feed) * recipe.train.epochs
-    images = parts.pack.split("train")
-    sample = parts.portions.train[:64]
-    for _ in range(2):  # the first pass finds its memory, the second is timed
-        begin = time.perf_counter()
-        evaluate([parts.classifier], images, sample, num_views=1)
-    per_image = (time.perf_counter() - begin) / len(sample)
-    cost = measure_steps(parts.learner, parts.feed)
-    looked_at = len(parts.portions.holdout) + (len(parts.portions.val) if parts.watches_val else 0)
-    bytes_saved = 2 * sum(p.numel() * p.element_size() for p in parts.learner.net.parameters())
-    parts.reset()
-    return Estimate(
-        steps=steps,
-        seconds=steps * cost.seconds + recipe.train.epochs * looked_at * per_image,
-        step_seconds=cost.seconds,
-        images_per_second=recipe.train.batch_size / cost.seconds,
-        memory_bytes=cost.peak_memory_bytes,
-        disk_bytes=bytes_saved * (recipe.checkpoint.keep + 2),
-    )
 
 
 def restore(parts: Parts, folder: RunFolder, say: Callable[[str], None]) -> TrainState:
@@ -184,10 +141,6 @@ def _train(parts: Parts, folder: RunFolder, state: TrainState, notes: Sequence[s
         bar = stack.enter_context(Progress("training", total=total, unit="images", done=state.images_seen))
         for note in notes:
             bar.say(note)
-        if state.step == 0:
-            guess = estimate(parts)
-            bar.say(f"{recipe.name}: {guess}, measured on its first steps")
-            folder.update_record(estimate=asdict(guess))
         stop = stack.enter_context(StopRequest())
         save = _saving(parts, folder)
         save(state)
@@ -197,6 +150,7 @@ def _train(parts: Parts, folder: RunFolder, state: TrainState, notes: Sequence[s
         pictures = RunPictures(folder, parts, bar.say)
         saver = Saver(save, recipe.checkpoint, stop, bar.say, f"alexnet train --resume {folder.path}")
         display = Display(bar, recipe.optim.lr, lambda: pictures.draw(read_metrics(folder.metrics)))
+        hooks = [*_estimating(parts, folder, bar.say), log, display, stall, saver]
 
         def validate() -> Sequence[Validation]:
             require_finite(parts.learner.net, state.step)
@@ -204,7 +158,7 @@ def _train(parts: Parts, folder: RunFolder, state: TrainState, notes: Sequence[s
 
         begin = time.perf_counter()
         try:
-            fit(parts.learner, parts.feed, state, [log, display, stall, saver], validate, saver.due)
+            fit(parts.learner, parts.feed, state, hooks, validate, saver.due)
             save(state)
         except AlexNetError as error:
             folder.update_record(status=type(error).__name__, message=str(error))
@@ -223,6 +177,20 @@ def _train(parts: Parts, folder: RunFolder, state: TrainState, notes: Sequence[s
         stalled=stall.stalled,
     )
     return RunResult(folder.path, state.step, state.epoch, state.seconds, last, stall.stalled)
+
+
+def _estimating(parts: Parts, folder: RunFolder, say: Callable[[str], None]) -> list[FirstSteps]:
+    """Return what says and records the run's estimate, unless an earlier part of the run has."""
+
+    def tell(cost: StepCost) -> None:
+        guess = estimate(parts, cost)
+        say(f"{parts.recipe.name}: {guess}, measured on its first steps")
+        try:
+            folder.update_record(estimate=asdict(guess))
+        except StorageError as error:
+            say(f"the estimate was not recorded: {error}; training goes on")
+
+    return [] if "estimate" in folder.read_record() else [FirstSteps(tell)]
 
 
 def _saving(parts: Parts, folder: RunFolder) -> Callable[[TrainState], Path]:

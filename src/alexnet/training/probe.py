@@ -1,4 +1,4 @@
-"""What a run will take, measured on a few of its own steps."""
+"""What a step costs, measured on the first ones of a run or on some that no run goes on from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 
 from alexnet.training.feed import Feed
 from alexnet.training.fit import Learner
@@ -26,23 +25,44 @@ class StepCost:
     """Of the whole process, the data of a batch included; None where the system does not say."""
 
 
+class StepMeter:
+    """Counts the seconds of the first steps until they say what a step costs.
+
+    The first four find their memory and are left out; then there have to be eight, and three seconds of them or a
+    hundred.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: list[float] = []
+
+    def add(self, seconds: float) -> bool:
+        """Count a step; return whether there have been enough."""
+        self._seconds.append(seconds)
+        measured = self._seconds[_WARM_UP:]
+        enough = len(measured) >= _MIN_STEPS and sum(measured) >= _MIN_SECONDS
+        return enough or len(measured) >= _MAX_STEPS
+
+    def cost(self) -> StepCost | None:
+        """Return the cost by the steps so far; of a run that ends before its fifth, by the last; None before any."""
+        if not self._seconds:
+            return None
+        measured = self._seconds[_WARM_UP:] or self._seconds[-1:]
+        return StepCost(statistics.median(measured), len(measured), peak_memory())
+
+
 def measure_steps(learner: Learner, feed: Feed) -> StepCost:
-    """Run a few steps of the first epoch and time them. Weights and optimizer are changed: reset them after."""
+    """Run a few steps of the first epoch and time them. Weights and optimizer are changed."""
     learner.net.train()
-    times = []
+    meter = StepMeter()
     with closing(learner.stepper()) as stepper, closing(feed.batches(0)) as batches:
         start = time.perf_counter()
-        for step, batch in enumerate(islice(batches, _WARM_UP + _MAX_STEPS)):
+        for step, batch in enumerate(batches):
             stepper.begin(stepper.bring(batch), step).result()
             now = time.perf_counter()
-            if step >= _WARM_UP:
-                times.append(now - start)
-            start = now
-            if len(times) >= _MIN_STEPS and sum(times) >= _MIN_SECONDS:
+            if meter.add(now - start):
                 break
-    if not times:
-        times = [time.perf_counter() - start]
-    return StepCost(statistics.median(times), len(times), peak_memory())
+            start = now
+    return meter.cost()
 
 
 def peak_memory() -> int | None:
