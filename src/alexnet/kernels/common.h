@@ -19,9 +19,13 @@
 
 #ifdef _WIN32
 #define EXPORT __declspec(dllexport)
-#define INLINE static __forceinline
 #else
 #define EXPORT __attribute__((visibility("default")))
+#endif
+
+#ifdef _MSC_VER
+#define INLINE static __forceinline
+#else
 #define INLINE static inline __attribute__((always_inline)) /* else a helper is compiled once, for the oldest CPU */
 #endif
 
@@ -37,6 +41,10 @@
 #define PREFETCH(address) __builtin_prefetch(address)
 #else
 #define PREFETCH(address) ((void)0)
+#endif
+
+#if defined(__GNUC__)
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* of the one signature, a kernel may need only some */
 #endif
 
 typedef union {

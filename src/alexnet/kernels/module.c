@@ -3,6 +3,6 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_library", "Compiled kernels.", 0, NULL};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "_library", .m_doc = "Compiled kernels."};
 
 PyMODINIT_FUNC PyInit__library(void) { return PyModule_Create(&definition); }

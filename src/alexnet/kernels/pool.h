@@ -13,7 +13,7 @@ typedef struct {
     int64_t height, width;
 } Window;
 
-INLINE float greater(float best, float other) { return (other > best) | (other != other) ? other : best; }
+INLINE float greater(float best, float other) { return ((other > best) | (other != other)) ? other : best; }
 
 /* One step of finding the first maximum and its place. */
 INLINE void choose(float *best, int32_t *place, float other, int32_t number) {

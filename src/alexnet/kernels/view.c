@@ -90,6 +90,7 @@ __attribute__((target("avx512f"))) static void write_long(char *out, const char 
 
 /* Write past the caches what they could not hold until it is read: an ordinary store reads the line that it fills. */
 INLINE void write_past(char *out, const char *line, int64_t bytes) {
+#if defined(__SSE2__) || defined(_M_X64)
     const uintptr_t ends = (uintptr_t)out | (uintptr_t)bytes;
 #if defined(__GNUC__) && defined(__x86_64__)
     if (ends % 64 == 0 && __builtin_cpu_supports("avx512f")) {
@@ -97,7 +98,6 @@ INLINE void write_past(char *out, const char *line, int64_t bytes) {
         return;
     }
 #endif
-#if defined(__SSE2__) || defined(_M_X64)
     if (ends % 16 == 0) {
         for (int64_t i = 0; i < bytes; i += 16)
             _mm_stream_si128((__m128i *)(out + i), _mm_loadu_si128((const __m128i *)(line + i)));
