@@ -16,6 +16,16 @@ def counting(task: Task) -> Work:
     return Work(run, 10, f"counts, {task.work}", lambda: {"loss": 1.0, "smallest_gradient": 0.5})
 
 
+def sharing(task: Task) -> Work:
+    words = f"share {task.share} of {task.processes}"
+    return Work(lambda iterations: None, 1 + task.share, words, lambda: {"share": task.share})
+
+
+def last_one_failing(task: Task) -> Work:
+    loss = float("nan") if task.share == task.processes - 1 else 1.0
+    return Work(lambda iterations: None, 10, "diverges in one", lambda: {"loss": loss})
+
+
 def uninstalled(task: Task) -> Work:
     import no_such_package
 

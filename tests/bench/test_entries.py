@@ -19,6 +19,7 @@ def test_a_name_a_prefix_and_a_pattern_mean_benchmarks():
     assert set(names("*/bf16/*", "infer")) == {n for n in names("*") if "/bf16/" in n or n.startswith("infer")}
     views = ["view/alexnet/128", "view/alexnet/bf16/128"]
     assert names("view", "pack/photographs", "view") == [*views, "pack/photographs"]
+    assert names("pack") == ["pack/photographs", "pack/photographs/all-cores"]
 
 
 def test_large_batches_are_for_gpus():
@@ -42,6 +43,23 @@ def test_peers_are_chosen_by_name_and_ours_is_always_there():
     assert {e.name: e.contestants for e in entries} == contestants(entries, None)
     with pytest.raises(UsageError, match=r"no peer 'openvin' in these benchmarks.*openvino"):
         contestants(entries, "openvin")
+
+
+@pytest.mark.parametrize(
+    ("name", "peers"),
+    [
+        ("infer/alexnet/fp32/64", {"onnxruntime", "openvino", "torch_compiled"}),
+        ("infer/alexnet/fp32/1", {"onnxruntime", "openvino", "torch_compiled"}),
+        ("train/alexnet_owt/fp32/128", {"jax", "keras", "torch_compiled"}),
+        ("train/cifar10_19pct/fp32/128", {"jax", "keras", "torch_compiled"}),
+        ("pack/photographs", {"pillow", "simplejpeg", "opencv", "opencv_alone"}),
+        ("pack/photographs/all-cores", {"pillow", "simplejpeg", "opencv", "opencv_alone"}),
+    ],
+)
+def test_float32_and_packing_meet_the_same_peers(name, peers):
+    (entry,) = select([name], "cpu")
+    assert peers < {c.name for c in entry.contestants}
+    assert not entry.task.bfloat16 and entry.all_cores == name.endswith("all-cores")
 
 
 def test_stock_eager_never_stands_alone():

@@ -25,9 +25,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
     paths = (str(Path(__file__).parent), os.environ.get("PYTHONPATH", ""))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
 
-    def call(*contestants: Contestant, rounds: int = 3, **settings) -> Result:
+    def call(*contestants: Contestant, rounds: int = 3, processes: int = 1, **settings) -> Result:
         settings = Settings(rounds=rounds, seconds=1e-6, pause=0.0, **settings)
-        task = Task(work="train")
+        task = Task(work="train", processes=processes)
         with Progress("test", unit="turns") as bar:
             return race("x/y", task, contestants, folder=tmp_path, settings=settings, bar=bar)
 
@@ -72,6 +72,20 @@ def test_a_crash_in_a_round_is_one_line_and_the_others_go_on(run, tmp_path):
     assert raising.failed == "RuntimeError: out of luck"
     assert order(tmp_path).count("raising") == 5  # the rounds after that go without it
     assert len(last.rates) == 4 and result.best_peer is last
+
+
+def test_several_processes_are_one_contestant(run):
+    result = run(fake("ours", "sharing"), fake("b", "sharing"), processes=3)
+    for standing in (result.ours, *result.peers):
+        assert standing.configuration == "3 processes: share 0 of 3"
+        assert (standing.images, len(standing.rates)) == (1 + 2 + 3, 3)
+        assert standing.evidence == {"share": 1.0}
+
+
+def test_one_process_that_fails_drops_its_contestant(run):
+    contestants = fake("ours", "sharing"), fake("last_one_failing"), fake("b", "sharing"), fake("c", "sharing")
+    failing, absent, last = run(*contestants, processes=2, pythons={"b": "/no/python"}).peers
+    assert failing.failed == "its loss is nan" and not absent.counts and last.counts
 
 
 @pytest.mark.parametrize(

@@ -70,10 +70,10 @@ def test_views_are_random_pixels_less_their_mean(variant, monkeypatch):
 
 def test_packing_peers_give_our_pictures(tmp_path):
     folder = find_photographs(None, tmp_path / "photographs", count=2)
-    files = photographs.read_photographs(str(folder))
+    task = Task(work="pack", photographs=str(folder))
+    files = photographs.read_photographs(task)
     assert [decode(data).pixels.shape for data in files] == [(375, 500, 3)] * 2
     assert all(50_000 < len(data) < 250_000 for data in files)
-    task = Task(work="pack", photographs=str(folder))
     means = {}
     for work in (ours.pack(task), photographs.pillow(task), photographs.simplejpeg(task)):
         work.run(1)
@@ -82,9 +82,35 @@ def test_packing_peers_give_our_pictures(tmp_path):
     assert max(means.values()) - min(means.values()) < 0.05
 
 
+@pytest.mark.parametrize("peer", [photographs.opencv, photographs.opencv_alone])
+def test_opencv_gives_our_pictures(peer, tmp_path):
+    pytest.importorskip("cv2", reason="NO OPENCV: its packing is not tried; pip install opencv-python-headless")
+    folder = find_photographs(None, tmp_path / "photographs", count=1)
+    task = Task(work="pack", photographs=str(folder))
+    found = []
+    for work in (ours.pack(task), peer(task)):
+        work.run(1)
+        found.append(work.check()["mean"])
+    assert abs(found[0] - found[1]) < 0.1
+
+
+def test_processes_share_photographs_without_loss_or_repetition(tmp_path):
+    folder = find_photographs(None, tmp_path / "photographs", count=2, processes=5)
+    whole = photographs.read_photographs(Task(work="pack", photographs=str(folder)))
+    shares = [
+        photographs.read_photographs(Task(work="pack", photographs=str(folder), processes=5, share=share))
+        for share in range(5)
+    ]
+    assert all(shares) and len(whole) == 5
+    assert sorted(data for share in shares for data in share) == sorted(whole)
+
+
 def test_a_folder_without_photographs_is_refused(tmp_path):
     with pytest.raises(DataError, match="holds no JPEG files"):
         find_photographs(tmp_path, tmp_path / "unused")
+    (tmp_path / "one.JPG").touch()
+    with pytest.raises(DataError, match="holds 1 JPEG files for 2 processes"):
+        find_photographs(tmp_path, tmp_path / "unused", processes=2)
 
 
 def test_random_pixels_are_the_same_everywhere():

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from alexnet.bench.machine import usable_cores
+
 
 def test_without_a_name_it_lists_the_benchmarks(cli):
     ending = cli("bench")
@@ -12,7 +14,7 @@ def test_without_a_name_it_lists_the_benchmarks(cli):
     listed = json.loads(cli("bench", "--json").out)
     assert {
         "name": "pack/photographs",
-        "peers": ["pillow", "simplejpeg", "opencv"],
+        "peers": ["pillow", "simplejpeg", "opencv", "opencv_alone"],
         "needs_cuda": False,
     } in listed
 
@@ -59,6 +61,18 @@ def test_a_benchmark_is_measured_and_saved(cli, tmp_path):
     report = json.loads(saved.read_text())
     assert report["results"] == [result] and report["machine"]["cores"] >= 1
     assert report["environment"]["torch"] and report["date"].endswith("+00:00")
+
+
+def test_all_cores_share_the_photographs(cli):
+    ending = cli(
+        "bench", "pack/photographs/all-cores", "--peers", "pillow", "--json",
+        "--rounds", 1, "--seconds-per-round", 0.01,
+    )  # fmt: skip
+    assert ending.code == 0, ending.err
+    result, cores = json.loads(ending.out), usable_cores()
+    ours, pillow = result["ours"], result["peers"][0]
+    assert all(one["configuration"].startswith(f"{cores} processes: " * (cores > 1)) for one in (ours, pillow))
+    assert ours["evidence"]["mean"] == pytest.approx(pillow["evidence"]["mean"], abs=0.1)
 
 
 def test_tables_have_everyone(cli, tmp_path):

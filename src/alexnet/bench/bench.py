@@ -14,7 +14,7 @@ import torch
 from alexnet.bench.contestant import Contestant
 from alexnet.bench.entries import Entry
 from alexnet.bench.harness import Settings, race
-from alexnet.bench.machine import changed_checkout, describe_machine
+from alexnet.bench.machine import changed_checkout, describe_machine, usable_cores
 from alexnet.bench.photographs import find_photographs
 from alexnet.bench.result import Result
 from alexnet.core.terminal import Progress
@@ -33,11 +33,11 @@ def bench(
 
     Args:
         device: `cpu`, `cuda` or `mps`.
-        data: Folder of photographs, for `pack/photographs`.
+        data: Folder of photographs, for `pack`.
         pictures: Size of the training set, for `feed`; by default ImageNet's.
 
     Raises:
-        DataError: there are no photographs in `data`.
+        DataError: there are no photographs in `data`, or too few.
     """
     turns = len(contestants) * (settings.rounds + 1)
     with (
@@ -48,9 +48,9 @@ def bench(
         if pictures is not None:
             task = replace(task, pictures=pictures)
         if task.work == "pack":
-            task = replace(
-                task, photographs=str(find_photographs(data, Path(folder) / "photographs").resolve())
-            )
+            processes = usable_cores() if entry.all_cores else 1
+            found = find_photographs(data, Path(folder) / "photographs", processes=processes)
+            task = replace(task, photographs=str(found.resolve()), processes=processes)
         return race(entry.name, task, contestants, folder=Path(folder) / "work", settings=settings, bar=bar)
 
 

@@ -95,7 +95,16 @@ class Process:
 
     def run(self, iterations: int) -> float:
         """Let it do so many iterations and return the seconds it took, by its own clock."""
-        return self._ask({"iterations": iterations})["seconds"]
+        self.begin(iterations)
+        return self.finish()
+
+    def begin(self, iterations: int) -> None:
+        """Tell it to do so many iterations."""
+        self._tell({"iterations": iterations})
+
+    def finish(self) -> float:
+        """Wait until it has done them and return the seconds it took."""
+        return self._read()["seconds"]
 
     def check(self) -> dict[str, float]:
         """Return its evidence.
@@ -103,7 +112,8 @@ class Process:
         Raises:
             Dropped: what it did was no such work.
         """
-        answer = self._ask({"check": True})
+        self._tell({"check": True})
+        answer = self._read()
         values, self.peak_memory = answer["check"], answer["peak_memory_bytes"]
         for name, value in values.items():
             if value - value != 0:
@@ -123,13 +133,12 @@ class Process:
             self._process.kill()
             self._process.wait()
 
-    def _ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
+    def _tell(self, command: Mapping[str, Any]) -> None:
         try:
             self._process.stdin.write(json.dumps(command).encode() + b"\n")
             self._process.stdin.flush()
         except OSError:
             raise Dropped(self._ending()) from None
-        return self._read()
 
     def _read(self) -> dict[str, Any]:
         timer = threading.Timer(self.patience, self._give_up)

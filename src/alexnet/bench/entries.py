@@ -29,6 +29,8 @@ class Entry:
     needs_cuda: bool = False
     uses_device: bool = True
     """False where all the work is the processor's, whatever --device says."""
+    all_cores: bool = False
+    """Whether each contestant works in one process for each core, not in one alone."""
 
 
 def list_entries() -> tuple[Entry, ...]:
@@ -40,7 +42,7 @@ def list_entries() -> tuple[Entry, ...]:
     entries += [_infer(precision, batch) for precision in ("bf16", "fp32") for batch in (64, 1)]
     for batch in (1024, 128):
         entries += [_feed(batch, resident) for resident in (True, False)]
-    return (*entries, _VIEW, _BF16_VIEW, _PACK)
+    return (*entries, _VIEW, _BF16_VIEW, _pack("pack/photographs"), _pack("pack/photographs/all-cores", True))
 
 
 def select(patterns: Sequence[str], device: str) -> list[Entry]:
@@ -51,7 +53,9 @@ def select(patterns: Sequence[str], device: str) -> list[Entry]:
     """
     known, chosen = list_entries(), set()
     for pattern in patterns:
-        found = {e.name: e for e in known if _means(pattern, e.name)}
+        found = {e.name: e for e in known if e.name == pattern} or {
+            e.name: e for e in known if _means(pattern, e.name)
+        }
         if not found:
             raise UsageError(
                 f"there is no benchmark {pattern!r}", remedy=nearest(pattern, [e.name for e in known])
@@ -85,7 +89,7 @@ def contestants(
 
 
 def _means(pattern: str, name: str) -> bool:
-    return name == pattern or name.startswith(pattern.rstrip("/") + "/") or fnmatchcase(name, pattern)
+    return name.startswith(pattern.rstrip("/") + "/") or fnmatchcase(name, pattern)
 
 
 def _ours(work: str) -> Contestant:
@@ -149,6 +153,17 @@ def _infer(precision: str, batch: int) -> Entry:
     return Entry(f"infer/alexnet/{precision}/{batch}", task, (_ours("infer"), *_torch("infer"), *others))
 
 
+def _pack(name: str, all_cores: bool = False) -> Entry:
+    cv2 = ("opencv-python-headless", "opencv-python")
+    others = (
+        _peer("pillow", "photographs:pillow", "pillow"),
+        _peer("simplejpeg", "photographs:simplejpeg", "simplejpeg", "pillow"),
+        _peer("opencv", "photographs:opencv", *cv2, "simplejpeg", install=f"pip install {cv2[0]} simplejpeg"),
+        _peer("opencv_alone", "photographs:opencv_alone", *cv2, install=f"pip install {cv2[0]}"),
+    )
+    return Entry(name, Task(work="pack"), (_ours("pack"), *others), uses_device=False, all_cores=all_cores)
+
+
 _VIEW = Entry(
     "view/alexnet/128",
     Task(work="view"),
@@ -163,23 +178,5 @@ _BF16_VIEW = Entry(
     "view/alexnet/bf16/128",
     Task(work="view", bfloat16=True),
     (_ours("view"), _peer("torch_loop", "views:torch_loop", "torch")),
-    uses_device=False,
-)
-_PACK = Entry(
-    "pack/photographs",
-    Task(work="pack"),
-    (
-        _ours("pack"),
-        _peer("pillow", "photographs:pillow", "pillow"),
-        _peer("simplejpeg", "photographs:simplejpeg", "simplejpeg", "pillow"),
-        _peer(
-            "opencv",
-            "photographs:opencv",
-            "opencv-python-headless",
-            "opencv-python",
-            "simplejpeg",
-            install="pip install opencv-python-headless",
-        ),
-    ),
     uses_device=False,
 )

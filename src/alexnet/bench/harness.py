@@ -12,6 +12,7 @@ from alexnet.bench.contestant import Contestant, Dropped, Process
 from alexnet.bench.machine import available_memory
 from alexnet.bench.result import Result, Standing
 from alexnet.bench.task import Task
+from alexnet.bench.team import Team
 from alexnet.core.files import human_bytes
 from alexnet.core.terminal import Progress
 
@@ -37,7 +38,7 @@ class Settings:
 class _Racer:
     """A contestant that is still in the race."""
 
-    process: Process
+    process: Process | Team
     standing: Standing
     iterations: int = 1
 
@@ -117,7 +118,7 @@ def _start(
             " (choose fewer with --peers)"
         )
     python = settings.pythons.get(contestant.name)
-    process = Process(contestant, task, python, settings.patience)
+    process = (Process if task.processes == 1 else Team)(contestant, task, python, settings.patience)
     stack.callback(process.close)
     ready = process.ready()
     standing.configuration, standing.images = ready["configuration"], ready["images"]

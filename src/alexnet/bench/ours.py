@@ -106,7 +106,7 @@ def pack(task: Task) -> Work:
     from alexnet.data.decode import decode
     from alexnet.data.prepare import prepare
 
-    files = read_photographs(task.photographs)
+    files = read_photographs(task)
     last: list[Any] = []
 
     def run(iterations: int) -> None:

@@ -15,20 +15,24 @@ HEIGHT, WIDTH, QUALITY = 375, 500, 90
 """The median size of ImageNet's photographs."""
 
 
-def find_photographs(data: Path | None, folder: Path, count: int = 64) -> Path:
+def find_photographs(data: Path | None, folder: Path, count: int = 64, processes: int = 1) -> Path:
     """Return the folder of JPEG files to use, with synthetic ones written to `folder` where `data` is None.
 
+    Args:
+        count: How many to write.
+        processes: That share them; each needs one at least.
+
     Raises:
-        DataError: there are no JPEG files below `data`.
+        DataError: there are no JPEG files below `data`, or too few.
     """
     if data is not None:
-        if not any(path.suffix.lower() in (".jpg", ".jpeg") for path in data.rglob("*")):
-            raise DataError(
-                "holds no JPEG files", where=data, remedy="give a folder of photographs with --data"
-            )
+        found = sum(path.suffix.lower() in (".jpg", ".jpeg") for path in data.rglob("*"))
+        if found < processes:
+            few = f"holds {found} JPEG files for {processes} processes" if found else "holds no JPEG files"
+            raise DataError(few, where=data, remedy="give a folder of photographs with --data")
         return data
     folder.mkdir(parents=True)
-    for number, noise in enumerate(random_pictures(count, WIDTH)):
+    for number, noise in enumerate(random_pictures(max(count, processes), WIDTH)):
         picture = simplejpeg.encode_jpeg(_with_scales(noise), quality=QUALITY)
         commit_bytes(folder / f"{number:03d}.jpg", picture)
     return folder

@@ -35,6 +35,10 @@ class Task:
     """For `feed`: whether they lie in the device's memory; otherwise they are streamed."""
     photographs: str = ""
     """Folder of JPEG files, for `pack`."""
+    processes: int = 1
+    """Among which the photographs are shared out, for `pack`."""
+    share: int = 0
+    """Which of these processes this one is, from 0."""
 
 
 @dataclass(frozen=True)

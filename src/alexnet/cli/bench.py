@@ -46,7 +46,7 @@ def bench(  # noqa: PLR0913 - the command's options
     device
         auto, cpu, cuda or mps.
     data
-        Folder of photographs for pack/photographs; by default synthetic ones.
+        Folder of photographs for pack; by default synthetic ones.
     pictures
         Size of the training set for feed; by default ImageNet's 1,281,167.
     python

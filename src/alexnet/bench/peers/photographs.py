@@ -1,4 +1,4 @@
-"""From JPEG bytes to a 256 x 256 picture on one core: the shorter side to 256, the central square."""
+"""From JPEG bytes to a 256 x 256 picture in one thread: the shorter side to 256, the central square."""
 
 from __future__ import annotations
 
@@ -51,23 +51,40 @@ def opencv(task: Task) -> Work:
     cv2.setNumThreads(1)
 
     def picture(data: bytes) -> np.ndarray:
-        pixels = decode_jpeg(data)
-        height, width = pixels.shape[:2]
-        side = min(height, width)
-        left, top = (width - side) // 2, (height - side) // 2
-        square = pixels[top : top + side, left : left + side]
-        return cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        return cv2.resize(_square(decode_jpeg(data)), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
     return _packing(task, picture, "simplejpeg: decode; OpenCV: area resize of the square")
 
 
-def read_photographs(folder: str) -> list[bytes]:
-    """Return the contents of a folder's JPEG files, in the order of their names."""
-    return [p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.suffix.lower() in (".jpg", ".jpeg")]
+def opencv_alone(task: Task) -> Work:
+    """OpenCV alone: its decoder, then its area average of the central square."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+    def picture(data: bytes) -> np.ndarray:
+        square = _square(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
+        small = cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
+
+    return _packing(task, picture, "OpenCV: decode, area resize of the square")
+
+
+def read_photographs(task: Task) -> list[bytes]:
+    """Return the contents of a folder's JPEG files, in the order of their names: those of this process's share."""
+    files = [p for p in sorted(Path(task.photographs).rglob("*")) if p.suffix.lower() in (".jpg", ".jpeg")]
+    return [path.read_bytes() for path in files[task.share :: task.processes]]
+
+
+def _square(pixels: np.ndarray) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    left, top = (width - side) // 2, (height - side) // 2
+    return pixels[top : top + side, left : left + side]
 
 
 def _packing(task: Task, picture: Callable[[bytes], np.ndarray], words: str) -> Work:
-    files = read_photographs(task.photographs)
+    files = read_photographs(task)
     last: list[np.ndarray] = []
 
     def run(iterations: int) -> None:
