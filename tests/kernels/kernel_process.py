@@ -16,7 +16,7 @@ _PLAIN, _MEMORY = range(2)
 
 
 class KernelProcess:
-    """A program around the kernels; `run` takes the place of `alexnet.ops.native.run`.
+    """A program around the kernels; `call` takes the place of `alexnet.ops.native.Call`.
 
     Args:
         compiler: Its command and options.
@@ -35,6 +35,15 @@ class KernelProcess:
         subprocess.run([*compiler, *options, *files, "-lm"], check=True)
         self._command = [*emulator, program]
         self.calls = 0
+
+    def call(self, name: str, count: int, *arguments: Memory | float | None, scratch: int = 0):
+        """Return what runs a kernel with the arrays that it is given in the places left open."""
+
+        def run(*given: Memory) -> None:
+            rest = iter(given)
+            self.run(name, count, *(next(rest) if a is None else a for a in arguments), scratch=scratch)
+
+        return run
 
     def run(self, name: str, count: int, *arguments: Memory | float, scratch: int = 0) -> None:
         """Run a kernel over range(count); arrays and tensors, dense in memory, are written in place."""
