@@ -13,7 +13,10 @@ from alexnet.core.allocator import keep_freed_memory
 from alexnet.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from alexnet.data.pack.read import Pack
+    from alexnet.parallel.ranks import Ranks
     from alexnet.runs.recipe import Recipe
+    from alexnet.runs.train import RunResult
 
 SMOKE_STEPS, SMOKE_BATCH = 20, 8
 
@@ -78,7 +81,8 @@ def train(  # noqa: PLR0913 - the command's options
         }
         if extra := [name for name, value in given.items() if value is not None]:
             raise UsageError(f"--resume takes everything from the run; leave out {', '.join(extra)}")
-        return _report(_resume(resume, device), json)
+        result = _resume(resume, device)
+        return _report(result, json) if result else 0
     if recipe is None or data is None:
         missing = "RECIPE" if recipe is None else "--data"
         raise UsageError(
@@ -101,37 +105,70 @@ def _start(
     recipe = load_recipe(name, changes)
     keep_freed_memory()
     from alexnet.data.sources.options import SourceOptions
-    from alexnet.runs import train as runs
+    from alexnet.parallel.ranks import joined
+    from alexnet.parallel.world import from_environment
     from alexnet.runs.data import open_data
     from alexnet.runs.devices import choose_device
-    from alexnet.runs.places import new_run_folder
 
-    place = choose_device(device, recipe.train.threads)
+    world = from_environment()
+    place = choose_device(device, _threads(recipe), world)
     source = SourceOptions(
         val_fraction=recipe.data.val_fraction,
         seed=recipe.seed,
         subset=recipe.model.num_classes != 1000,
     )
     classes = None if options["smoke"] else recipe.model.num_classes
-    pack = open_data(data, recipe.data, source, format=options["format"], num_classes=classes)
-    if options["smoke"]:
-        recipe = _smoke(recipe, len(pack.split("train")))
+
+    def open_pack() -> Pack:
+        return open_data(data, recipe.data, source, format=options["format"], num_classes=classes)
+
     if options["dry_run"]:
-        return _dry_run(recipe, pack, place, options["json"])
-    return _report(runs.start(recipe, pack, output_dir or new_run_folder(recipe.name), place), options["json"])
+        return _dry_run(recipe, open_pack(), place, options["json"]) if world.leads else 0
+    with joined(world, place, first=open_pack) as ranks:
+        pack = open_pack()
+        if options["smoke"]:
+            recipe = _smoke(recipe, len(pack.split("train")))
+        result = _train(recipe, pack, output_dir, ranks)
+    return _report(result, options["json"]) if result else 0
 
 
-def _resume(path: Path, device: str) -> Any:
+def _train(recipe: Recipe, pack: Pack, output_dir: Path | None, ranks: Ranks) -> RunResult | None:
+    """Train, or go on where an earlier attempt of the same torchrun broke off."""
+    from alexnet.data.pack.read import Pack
+    from alexnet.runs import train as runs
+    from alexnet.runs.follow import follow
+    from alexnet.runs.launch import broken_off
+    from alexnet.runs.places import new_run_folder
+
+    if not ranks.world.leads:
+        return follow(recipe, pack, ranks)
+    if ranks.world.attempt and (folder := broken_off(output_dir)):
+        return runs.resume(folder, ranks.device, Pack.open, ranks)
+    return runs.start(recipe, pack, output_dir or new_run_folder(recipe.name), ranks.device, ranks)
+
+
+def _resume(path: Path, device: str) -> RunResult | None:
     keep_freed_memory()
     from alexnet.data.pack.read import Pack
+    from alexnet.parallel.ranks import joined
+    from alexnet.parallel.world import from_environment
     from alexnet.runs import train as runs
     from alexnet.runs.devices import choose_device
     from alexnet.runs.folder import RunFolder
+    from alexnet.runs.follow import follow
     from alexnet.runs.recipe import load_recipe
 
-    RunFolder(path).read_record()
-    threads = load_recipe(RunFolder(path).recipe).train.threads
-    return runs.resume(path, choose_device(device, threads), Pack.open)
+    record = RunFolder(path).read_record()
+    recipe, world = load_recipe(RunFolder(path).recipe), from_environment()
+    with joined(world, choose_device(device, _threads(recipe), world)) as ranks:
+        if not world.leads:
+            return follow(recipe, Pack.open(Path(record["data"])), ranks)
+        return runs.resume(path, ranks.device, Pack.open, ranks)
+
+
+def _threads(recipe: Recipe) -> int:
+    """Return the cores to compute with: elastic runs need the same number everywhere, whatever the machine has."""
+    return recipe.train.threads or (1 if recipe.train.elastic_parts else 0)
 
 
 def _dry_run(recipe: Any, pack: Any, device: Any, json: bool) -> int:

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from alexnet.core.errors import DivergedError
-from alexnet.metrics.topk import ranks, wilson_interval
+from alexnet.metrics.topk import ranks as ranks_of
+from alexnet.metrics.topk import wilson_interval
+from alexnet.parallel.ranks import Ranks
 
 
 class Images(Protocol):
@@ -81,6 +83,7 @@ def evaluate(
     num_views: int,
     batch_size: int = 64,
     progress: Callable[[int, float], None] | None = None,
+    ranks: Ranks | None = None,
 ) -> Evaluation:
     """Evaluate on the given images; several classifiers average their probabilities.
 
@@ -88,8 +91,9 @@ def evaluate(
         indices: int64: which images of the split.
         num_views: 1, 5, 9 or 10 crops of each picture.
         batch_size: Images per forward pass. Every pass has this size, the last one padded, so that a score does
-            not depend on what else is evaluated.
-        progress: Called with the number of images done and the running top-1 error.
+            not depend on what else is evaluated, nor on how many processes share the passes.
+        progress: Called with the number of images done and the running top-1 error, of this process's passes.
+        ranks: The processes that share the passes; each returns the evaluation of all images.
 
     Raises:
         DivergedError: a probability is not a number.
@@ -97,31 +101,56 @@ def evaluate(
     Source:
         Averages of probabilities over views, then over networks: paper, section 4.1; layer.cu and avg-test.py.
     """
-    confusion, top5, loss = None, None, 0.0
+    if not len(indices):
+        raise ValueError("there are no images to evaluate")
+    ranks = ranks or Ranks()
+    tally, count = None, -(-len(indices) // batch_size)
     done = wrong = 0
-    for start in range(0, len(indices), batch_size):
-        part = indices[start : start + batch_size]
+    for number in range(ranks.world.rank, count, ranks.world.size) or [0]:
+        part = indices[number * batch_size : (number + 1) * batch_size]
         padded = np.concatenate((part, np.repeat(part[:1], batch_size - len(part))))
         pixels = images.read(padded)
         probabilities = sum(c.probabilities(pixels, num_views) for c in classifiers)[: len(part)] / len(
             classifiers
         )
-        if not torch.isfinite(probabilities).all():
+        if tally is None:
+            tally = _Tally(probabilities.shape[1], count)
+        if ranks.world.rank >= count:  # more processes than passes: this one only learns the number of classes
+            break
+        labels = torch.from_numpy(images.labels[part].astype(np.int64))
+        done, wrong = done + len(part), wrong + tally.add(number, probabilities, labels)
+        if progress:
+            progress(done, wrong / done)
+    return tally.merged(ranks)
+
+
+class _Tally:
+    """Counts of passes, and each pass's loss at its place: however they are shared, they are added in one order."""
+
+    def __init__(self, classes: int, passes: int):
+        self.confusion = torch.zeros((classes, classes), dtype=torch.int64)
+        self.top5 = torch.zeros(classes, dtype=torch.int64)
+        self.losses = torch.zeros(passes, dtype=torch.float64)
+
+    def add(self, number: int, probabilities: Tensor, labels: Tensor) -> int:
+        """Count pass `number`; return its top-1 errors."""
+        rank, best = ranks_of(probabilities, labels), probabilities.argmax(1)
+        one = torch.ones_like(labels)
+        self.confusion.index_put_((labels, best), one, accumulate=True)
+        self.top5.index_put_((labels,), (rank >= 5).long(), accumulate=True)
+        own = probabilities.gather(1, labels[:, None]).double()
+        finite = torch.isfinite(probabilities).all()
+        self.losses[number] = -own.clamp_min(1e-30).log().sum() if finite else torch.nan
+        return int((best != labels).sum())
+
+    def merged(self, ranks: Ranks) -> Evaluation:
+        counts = torch.cat((self.confusion.flatten(), self.top5))
+        losses = ranks.add(self.losses.to(ranks.device)).tolist()
+        if not np.isfinite(losses).all():
             raise DivergedError(
                 "the network's probabilities are not numbers", remedy="use an earlier checkpoint"
             )
-        labels = torch.from_numpy(images.labels[part].astype(np.int64))
-        classes = probabilities.shape[1]
-        if confusion is None:
-            confusion, top5 = np.zeros((classes, classes), np.int64), np.zeros(classes, np.int64)
-        rank, best = ranks(probabilities, labels), probabilities.argmax(1)
-        np.add.at(confusion, (labels.numpy(), best.numpy()), 1)
-        np.add.at(top5, labels.numpy(), (rank >= 5).numpy())
-        own = probabilities.gather(1, labels[:, None]).double()
-        loss -= float(own.clamp_min(1e-30).log().sum())
-        done, wrong = done + len(part), wrong + int((best != labels).sum())
-        if progress:
-            progress(done, wrong / done)
-    if confusion is None:
-        raise ValueError("there are no images to evaluate")
-    return Evaluation(confusion, top5, loss / done)
+        classes = len(self.top5)
+        counts = ranks.add(counts.to(ranks.device)).cpu().numpy()
+        confusion = counts[: classes**2].reshape(classes, classes)
+        return Evaluation(confusion, counts[classes**2 :], sum(losses) / int(confusion.sum()))

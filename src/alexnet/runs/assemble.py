@@ -22,10 +22,12 @@ from alexnet.nets.network import Network
 from alexnet.nets.summary import summarize
 from alexnet.nets.transfer import transfer_weights
 from alexnet.optim.groups import build_optimizer, narrow_gradients
+from alexnet.parallel.ranks import Ranks
 from alexnet.runs.data import require_classes
 from alexnet.runs.fast_path import graphed, is_graphed
 from alexnet.runs.portions import Portions, portion
 from alexnet.runs.recipe import Recipe
+from alexnet.runs.sharing import shared
 from alexnet.training.config import TrainConfig
 from alexnet.training.feed import Feed
 from alexnet.training.fit import Learner, Validation
@@ -44,6 +46,7 @@ class Parts:
     feed: Feed
     portions: Portions
     classifier: ViewClassifier
+    ranks: Ranks
 
     @property
     def watches_val(self) -> bool:
@@ -65,6 +68,7 @@ class Parts:
                     num_views=1,
                     batch_size=_EVALUATION_BATCH,
                     progress=progress,
+                    ranks=self.ranks,
                 )
                 found.append(
                     Validation(
@@ -87,10 +91,13 @@ class Parts:
         self.learner.optimizer.state.clear()
 
 
-def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool = True) -> Parts:
+def assemble(
+    recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool = True, ranks: Ranks | None = None
+) -> Parts:
     """Build a run's objects.
 
     Args:
+        ranks: The processes that share the run; by default this one alone.
         starts: False where a checkpoint gives the weights: the recipe's stored weights are not read.
 
     Raises:
@@ -100,6 +107,7 @@ def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool =
             device's memory, where the recipe wants them there.
     """
     check_fit(recipe, pack)
+    ranks = ranks or Ranks(device=device)
     key = Key.from_seed(recipe.seed)
     num_classes = len(pack.classes)
     model = recipe.model
@@ -107,7 +115,9 @@ def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool =
     if starts and model.weights is not None:
         transfer_weights(net, model.weights, model.weights_layers)
     net = _placed(net, recipe.train, device)
-    if recipe.train.precision == "bfloat16" and recipe.train.micro_batch_size is None and device.type == "cpu":
+    alone = ranks.world.is_alone and recipe.train.elastic_parts is None
+    whole = recipe.train.precision == "bfloat16" and recipe.train.micro_batch_size is None
+    if whole and alone and device.type == "cpu":  # a sum of narrow gradients would be rounded at each addition
         narrow_gradients(net)
     learner = Learner(net, build_optimizer(net, recipe.optim), recipe.schedule, recipe.train, device, key)
     picture = describe_pictures(pack)
@@ -122,7 +132,9 @@ def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool =
         )
     inputs = _input_dtype(net, recipe.train, device)
     feed = Feed(train, portions.train, recipe.view, picture, key, recipe.train, inputs)
-    if is_graphed(recipe):
+    if not alone:
+        learner, feed = shared(learner, feed, ranks)
+    elif is_graphed(recipe):
         learner, feed = graphed(recipe, learner, feed)
     classifier = ViewClassifier(
         net=net,
@@ -132,7 +144,7 @@ def assemble(recipe: Recipe, pack: Pack, device: torch.device, *, starts: bool =
         device=device,
         bfloat16=recipe.train.precision == "bfloat16",
     )
-    return Parts(recipe, pack, learner, feed, portions, classifier)
+    return Parts(recipe, pack, learner, feed, portions, classifier, ranks)
 
 
 def check_fit(recipe: Recipe, pack: Pack) -> None:

@@ -18,12 +18,15 @@ from alexnet.core.lock import FolderLock
 from alexnet.core.terminal import Progress
 from alexnet.data.pack.read import Pack
 from alexnet.optim.sgd import SGD
+from alexnet.parallel.ranks import Ranks
 from alexnet.runs import environment
 from alexnet.runs.assemble import Parts, assemble
 from alexnet.runs.estimate import estimate, known_before
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.launch import launch
 from alexnet.runs.pictures import RunPictures
 from alexnet.runs.recipe import Recipe, load_recipe
+from alexnet.runs.sharing import give_start, other_processes
 from alexnet.training.fit import Validation, fit, require_finite
 from alexnet.training.hooks.display import Display
 from alexnet.training.hooks.first_steps import FirstSteps
@@ -50,8 +53,13 @@ class RunResult:
     stalled: bool
 
 
-def start(recipe: Recipe, pack: Pack, output_dir: Path, device: torch.device) -> RunResult:
+def start(
+    recipe: Recipe, pack: Pack, output_dir: Path, device: torch.device, ranks: Ranks | None = None
+) -> RunResult:
     """Train a new run into `output_dir`.
+
+    Args:
+        ranks: The processes that share the run, of which this is the first; by default it is alone.
 
     Raises:
         AlexNetError: one of its kinds, each with its exit code.
@@ -59,20 +67,24 @@ def start(recipe: Recipe, pack: Pack, output_dir: Path, device: torch.device) ->
     folder = RunFolder(output_dir)
     folder.make()
     with FolderLock(folder.path):
-        parts = assemble(recipe, pack, device)
+        parts = assemble(recipe, pack, device, ranks=ranks)
         record = {
             "format": FORMAT,
             "recipe_sha256": recipe.digest(),
             "data": str(pack.path.resolve()),
             "pack_digest": pack.digest,
             "environment": environment.describe(device),
+            "processes": parts.ranks.world.size,
+            "launch": launch(),
             "status": "started",
         }
         folder.create(recipe.to_toml(), record)
         return _train(parts, folder, TrainState(), [f"{recipe.name}: {known_before(parts)}"])
 
 
-def resume(path: Path, device: torch.device, open_pack: Callable[[Path], Pack]) -> RunResult:
+def resume(
+    path: Path, device: torch.device, open_pack: Callable[[Path], Pack], ranks: Ranks | None = None
+) -> RunResult:
     """Go on with a run from its newest whole checkpoint, bit for bit as if it had never stopped.
 
     Args:
@@ -89,10 +101,11 @@ def resume(path: Path, device: torch.device, open_pack: Callable[[Path], Pack]) 
         pack = open_pack(Path(record["data"]))
         if pack.digest != record["pack_digest"]:
             raise CheckpointError("the pack is not the one this run began with", where=pack.path)
-        parts = assemble(recipe, pack, device, starts=False)
+        parts = assemble(recipe, pack, device, starts=False, ranks=ranks)
         notes: list[str] = []
         if changed := environment.differences(record["environment"], environment.describe(device)):
             notes.append(f"bits may differ from an uninterrupted run: {', '.join(changed)}")
+        notes += other_processes(recipe, record.get("processes", 1), parts.ranks.world.size)
         state = restore(parts, folder, notes.append)
         return _train(parts, folder, state, [*notes, f"going on from step {state.step}"])
 
@@ -142,24 +155,28 @@ def _train(parts: Parts, folder: RunFolder, state: TrainState, notes: Sequence[s
         for note in notes:
             bar.say(note)
         stop = stack.enter_context(StopRequest())
+        state = give_start(parts.learner, state, parts.ranks)
         save = _saving(parts, folder)
         save(state)
         log = MetricsLog(folder.metrics, state, recipe.train.log_every, recipe.optim.lr, bar.say)
         stack.callback(log.close)
         stall = StallWarning(len(parts.pack.classes), _stall_advice(recipe), bar.say)
         pictures = RunPictures(folder, parts, bar.say)
-        saver = Saver(save, recipe.checkpoint, stop, bar.say, f"alexnet train --resume {folder.path}")
+        resume_command = f"alexnet train --resume {folder.path}"
+        saver = Saver(save, recipe.checkpoint, stop, bar.say, resume_command, parts.ranks.any)
         display = Display(bar, recipe.optim.lr, lambda: pictures.draw(read_metrics(folder.metrics)))
         hooks = [*_estimating(parts, folder, bar.say), log, display, stall, saver]
 
         def validate() -> Sequence[Validation]:
             require_finite(parts.learner.net, state.step)
-            return parts.validate(lambda done, error: saver.look(state))
+            alone = parts.ranks.world.is_alone  # several look together, and not each after its own batches
+            return parts.validate(lambda done, error: saver.look(state) if alone else None)
 
         begin = time.perf_counter()
         try:
             fit(parts.learner, parts.feed, state, hooks, validate, saver.due)
             save(state)
+            parts.ranks.wait()
         except AlexNetError as error:
             folder.update_record(status=type(error).__name__, message=str(error))
             raise

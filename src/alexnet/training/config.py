@@ -22,6 +22,9 @@ class TrainConfig:
     """`graphed`: the whole step as one CUDA graph of this program's own kernels, for an NVIDIA GPU and Triton; with
     `micro_batch_size` steps stay plain. Tested in Triton's interpreter, never run on a device yet: hence not the
     default."""
+    elastic_parts: int | None = None
+    """Cut every batch into so many parts, a power of two, and add their gradients in a fixed order: the same bits for
+    1, 2, 4, ... processes, each on as many threads as `threads` says, by default 1. Slower, since parts are small."""
     channels_last: bool = True
     """Memory layout (N, H, W, C), the fast one for convolutions here."""
     workers: int = 1
@@ -39,6 +42,16 @@ class TrainConfig:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.micro_batch_size is not None and not 1 <= self.micro_batch_size <= self.batch_size:
             raise ValueError(f"micro_batch_size must be in 1 .. batch_size, not {self.micro_batch_size}")
+        self._check_elastic()
+
+    def _check_elastic(self) -> None:
+        parts = self.elastic_parts
+        if parts is None:
+            return
+        if not 1 <= parts <= self.batch_size or parts & (parts - 1):
+            raise ValueError(f"elastic_parts must be a power of two in 1 .. batch_size, not {parts}")
+        if self.micro_batch_size is not None or self.step != "plain":
+            raise ValueError("elastic_parts goes with no micro_batch_size and with plain steps only")
 
 
 @dataclass(frozen=True, kw_only=True)

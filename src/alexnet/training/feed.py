@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -45,22 +46,31 @@ class Batch:
     """int64 (N,)."""
     samples: np.ndarray
     """int64 (N,): indices into the split."""
+    whole: int = 0
+    """Images in the step's whole batch, of which other processes may have others; 0: these are all."""
 
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def total(self) -> int:
+        """Images in the step's whole batch."""
+        return self.whole or len(self)
+
+    def part(self, part: slice) -> Batch:
+        """Return some of the images."""
+        return Batch(self.inputs[part], self.labels[part], self.samples[part], self.total)
+
     def split(self, size: int | None) -> Iterator[Batch]:
         """Yield parts of at most `size` images, in order; the whole batch for None."""
-        size = size or len(self)
+        size = size or max(len(self), 1)
         for start in range(0, len(self), size):
-            part = slice(start, start + size)
-            yield Batch(self.inputs[part], self.labels[part], self.samples[part])
+            yield self.part(slice(start, start + size))
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
-        return Batch(
-            self.inputs.to(device, non_blocking=True), self.labels.to(device, non_blocking=True), self.samples
-        )
+        inputs, labels = (t.to(device, non_blocking=True) for t in (self.inputs, self.labels))
+        return Batch(inputs, labels, self.samples, self.whole)
 
 
 class Feed:
@@ -87,10 +97,21 @@ class Feed:
         dtype: torch.dtype = torch.float32,
     ):
         self.images, self.indices = images, indices
+        self.share: Callable[[int], slice] = slice
         self.view, self.picture, self.key = view, picture, key
         self.batch_size, self.workers, self.prefetch = config.batch_size, config.workers, config.prefetch
         self.mean, self.dtype = subtracted_mean(view, picture), dtype
         self._buffers = Buffers(self.workers + self.prefetch)
+
+    def shared(self, share: Callable[[int], slice]) -> Feed:
+        """Return the feed of one process of several.
+
+        Args:
+            share: Returns which of so many images of a batch are this process's.
+        """
+        feed = copy.copy(self)
+        feed.share = share
+        return feed
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -125,10 +146,15 @@ class Feed:
             yield epoch, order[number * self.batch_size : (number + 1) * self.batch_size], color_noise
 
     def make(self, epoch: int, samples: np.ndarray, color_noise: bool) -> Batch:
-        """Return the batch of these samples."""
+        """Return this process's share of the batch of these samples."""
+        whole, samples = len(samples), samples[self.share(len(samples))]
+        labels = torch.from_numpy(self.images.labels[samples].astype(np.int64))
+        shape = len(samples), *self.mean.shape
+        if not len(samples):
+            return Batch(torch.empty(shape, dtype=self.dtype).permute(0, 3, 1, 2), labels, samples, whole)
         plan = draw_plan(
             self.key.derive("views"), epoch, samples, self.view, self.picture, color_noise=color_noise
         )
-        out = self._buffers.empty((len(samples), *self.mean.shape), self.dtype)
+        out = self._buffers.empty(shape, self.dtype)
         inputs = read_view(self.images, samples, plan, self.mean, out, pad=self.view.pad)
-        return Batch(inputs, torch.from_numpy(self.images.labels[samples].astype(np.int64)), samples)
+        return Batch(inputs, labels, samples, whole)

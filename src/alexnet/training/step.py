@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from alexnet.core.keys import Key
 from alexnet.metrics.topk import ranks
 from alexnet.ops.dropout import dropout_draws
+from alexnet.ops.powers import widened
 from alexnet.optim.sgd import SGD
 from alexnet.training.config import TrainConfig
 from alexnet.training.feed import Batch
@@ -25,6 +27,11 @@ class StepResult:
     top1_errors: int
     top5_errors: int
     count: int
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the weights were updated."""
+        return math.isfinite(self.loss)
 
 
 def train_step(
@@ -41,20 +48,47 @@ def train_step(
         The loss and errors. A loss that is not finite leaves the weights as they were.
     """
     optimizer.zero_grad(set_to_none=True)
-    device = batch.inputs.device
-    loss_sum = torch.zeros((), device=device)
-    errors = torch.zeros(2, dtype=torch.int64, device=device)
+    seen = Seen(batch.inputs.device)
     for part in batch.split(config.micro_batch_size):
-        with precision(config, device), dropout_draws(key, step, part.samples):
-            logits = net(part.inputs)
-        loss = F.cross_entropy(logits.float(), part.labels, reduction="sum")
-        (loss / len(batch)).backward()
-        loss_sum += loss.detach()
-        errors += count_errors(logits.detach(), part.labels)
-    result = StepResult(float(loss_sum) / len(batch), *errors.tolist(), len(batch))
-    if result.loss - result.loss == 0:
+        seen.add(backward(net, part, config, key=key, step=step))
+    result = seen.result(batch.total)
+    if result.is_finite:
         optimizer.step()
     return result
+
+
+class Seen:
+    """Sums of what passes saw."""
+
+    def __init__(self, device: torch.device):
+        self.loss, self.errors = (
+            torch.zeros((), device=device),
+            torch.zeros(2, dtype=torch.int64, device=device),
+        )
+
+    def add(self, seen: tuple[Tensor, Tensor]) -> None:
+        """Add what one pass saw."""
+        self.loss += seen[0]
+        self.errors += seen[1]
+
+    def result(self, count: int) -> StepResult:
+        """Return the step's result; waits for the device."""
+        return StepResult(float(self.loss) / count, *self.errors.tolist(), count)
+
+
+def backward(
+    net: nn.Module, batch: Batch, config: TrainConfig, *, key: Key, step: int
+) -> tuple[Tensor, Tensor]:
+    """Add to the gradients these images' part of the whole batch's mean loss.
+
+    Returns:
+        The sum of the losses, float32 (), and `count_errors`.
+    """
+    with precision(config, batch.inputs.device), dropout_draws(key, step, batch.samples):
+        logits = net(batch.inputs)
+    loss = F.cross_entropy(widened(logits), batch.labels, reduction="sum")
+    (loss / batch.total).backward()
+    return loss.detach(), count_errors(logits.detach(), batch.labels)
 
 
 def precision(config: TrainConfig, device: torch.device) -> torch.autocast:

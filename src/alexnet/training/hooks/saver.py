@@ -53,6 +53,8 @@ class Saver:
         stop: The wish to stop.
         say: Shows one line to the person who watches.
         resume_command: What to type to go on.
+        agree: Says whether any process of the run wishes something; every process has a saver, and asks at the same
+            places. One process agrees with itself.
     """
 
     def __init__(
@@ -62,9 +64,10 @@ class Saver:
         stop: StopRequest,
         say: Callable[[str], None],
         resume_command: str,
+        agree: Callable[[bool], bool] = bool,
     ):
         self.save, self.config, self.stop, self.say = save, config, stop, say
-        self.resume_command = resume_command
+        self.resume_command, self.agree = resume_command, agree
         self._saved_at = time.monotonic()
         self._misses = 0
         self._decided: tuple[int, bool] = (-1, False)
@@ -73,7 +76,8 @@ class Saver:
         """Say whether `after_step` will look at the weights after so many updates; what was said once holds."""
         every = self.config.every_steps
         minutes = (time.monotonic() - self._saved_at) / 60
-        due = bool(self.stop.signal or minutes >= self.config.every_minutes or (every and updates % every == 0))
+        wish = self.stop.signal or minutes >= self.config.every_minutes or (every and updates % every == 0)
+        due = self.agree(bool(wish))
         self._decided = updates, due
         return due
 
@@ -96,10 +100,11 @@ class Saver:
         Raises:
             StoppedError: after the state has been saved.
         """
-        if self.stop.signal:
+        if self.agree(self.stop.signal is not None):
             path = self.save(state)
+            self.agree(False)  # nobody leaves, and has the others ended with it, before the state is saved
             raise StoppedError(
-                f"stopped by {self.stop.signal} at step {state.step}, saved as {path}",
+                f"stopped by {self.stop.signal or 'another process'} at step {state.step}, saved as {path}",
                 remedy=f"go on with: {self.resume_command}",
             )
 
