@@ -80,9 +80,7 @@ INLINE void mean(const Window *w, float *out, int64_t channels) {
     INDEPENDENT for (int64_t c = 0; c < channels; c++) out[c] /= (float)number;
 }
 
-/* One row of the pooled maps from the ring; `places` is NULL where nobody asks for them. */
-INLINE void pool_row(const Stage *t, float *ring, int64_t top, float *out, int32_t *places) {
-    const int64_t channels = t->channels;
+INLINE void pool_maps(const Stage *t, float *ring, int64_t top, float *out, int32_t *places, const int64_t channels) {
     const float *rows[MAX_WINDOW];
     Window w = {.height = least(t->size, t->height - top)};
     for (int64_t n = 0; n < w.height; n++) rows[n] = slot(ring, t, top + n);
@@ -99,10 +97,22 @@ INLINE void pool_row(const Stage *t, float *ring, int64_t top, float *out, int32
     }
 }
 
+/* One row of the pooled maps from the ring; `places` is NULL where nobody asks for them. Small networks have FEW maps: loops
+ * over a number that the compiler knows take half the time. */
+INLINE void pool_row(const Stage *t, float *ring, int64_t top, float *out, int32_t *places) {
+    if (t->channels == FEW)
+        pool_maps(t, ring, top, out, places, FEW);
+    else if (t->channels == 2 * FEW)
+        pool_maps(t, ring, top, out, places, 2 * FEW);
+    else
+        pool_maps(t, ring, top, out, places, t->channels);
+}
+
 /* Add to one row of the maps what one row of the pooled maps gives it: a gradient where its maximum lies, or each its
- * share. `inside`: the number of the maps' row in the windows, which are `height` rows high. */
-INLINE void spread(const Stage *t, const float *grad, const int32_t *places, int64_t inside, int64_t height, float *row) {
-    const int64_t channels = t->channels, next = channels, last = 2 * channels;
+ * share. `inside`: the number of the maps' row in the windows. */
+INLINE void spread(const Stage *t, const float *grad, const int32_t *places, int64_t inside, float *row,
+                   const int64_t channels) {
+    const int64_t next = channels, last = 2 * channels;
     for (int64_t x = 0; x < t->out_width; x++) {
         const int64_t left = x * t->stride, width = least(t->size, t->width - left);
         const float *g = grad + x * channels;
@@ -119,7 +129,7 @@ INLINE void spread(const Stage *t, const float *grad, const int32_t *places, int
             for (int64_t n = 0; n < width; n++) {
                 float *position = to + n * channels;
                 if (t->average)
-                    INDEPENDENT for (int64_t c = 0; c < channels; c++) position[c] += g[c] / (float)(height * width);
+                    INDEPENDENT for (int64_t c = 0; c < channels; c++) position[c] += g[c];
                 else
                     INDEPENDENT for (int64_t c = 0; c < channels; c++) position[c] += place[c] == own + n ? g[c] : 0;
             }
@@ -132,6 +142,14 @@ typedef struct {
     int32_t *places;
     int64_t slots, ready;
 } Pooled;
+
+/* The gradient of each position in a window of a mean, from that of the mean. */
+INLINE void divide(const Stage *t, float *grad, int64_t height) {
+    for (int64_t x = 0; x < t->out_width; x++) {
+        const float number = (float)(height * least(t->size, t->width - x * t->stride));
+        INDEPENDENT for (int64_t c = 0; c < t->channels; c++) grad[x * t->channels + c] /= number;
+    }
+}
 
 /* The gradient of one row of normalized maps, from that of the pooled maps. */
 INLINE void unpool(const Stage *t, const Value *v, Pooled *pooled, int64_t image, int64_t y, float *row, int narrow) {
@@ -148,11 +166,17 @@ INLINE void unpool(const Stage *t, const Value *v, Pooled *pooled, int64_t image
         if (pooled->ready < index) {
             const uint8_t *bytes = (const uint8_t *)v[2].p + first;
             load(v[1].p, first, grad, line, narrow, 0);
+            if (t->average) divide(t, grad, least(t->size, t->height - at * t->stride));
             if (v[2].p)
                 INDEPENDENT for (int64_t i = 0; i < line; i++) place[i] = bytes[i];
             pooled->ready = index;
         }
-        spread(t, grad, place, y - at * t->stride, least(t->size, t->height - at * t->stride), row);
+        if (t->channels == FEW)
+            spread(t, grad, place, y - at * t->stride, row, FEW);
+        else if (t->channels == 2 * FEW)
+            spread(t, grad, place, y - at * t->stride, row, 2 * FEW);
+        else
+            spread(t, grad, place, y - at * t->stride, row, t->channels);
     }
 }
 
