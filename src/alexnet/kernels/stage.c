@@ -12,6 +12,9 @@
  * each maximum in its window. Backward needs those, the convolution's output and the gradient, and writes each row once.
  * Maps are (rows, columns, channels). */
 
+/* Whether the places tell what ReLU let through, so that backward need not read x: a maximum that it made zero is NOWHERE. */
+INLINE int tells_relu(const Stage *t) { return t->relu && t->half < 0 && t->size * t->size <= NOWHERE; }
+
 /* Rows [start, stop) of the pooled maps of all images. x, y, places or NULL, the stage, scratch (size rows of x, 2 of y). */
 INLINE void forward(int64_t start, int64_t stop, int64_t part, const Value *v, int narrow) {
     const Stage stage = read_stage(v + 3), *t = &stage;
@@ -34,8 +37,11 @@ INLINE void forward(int64_t start, int64_t stop, int64_t part, const Value *v, i
         pool_row(t, ring, top, out, places);
         store(v[1].p, first, out, out_line, narrow);
         uint8_t *kept = (uint8_t *)v[2].p + first;
-        if (places)
-            INDEPENDENT for (int64_t i = 0; i < out_line; i++) kept[i] = (uint8_t)places[i];
+        if (places) {
+            const int tells = tells_relu(t);
+            INDEPENDENT for (int64_t i = 0; i < out_line; i++)
+                kept[i] = (uint8_t)((tells & !(out[i] > 0)) ? NOWHERE : places[i]);
+        }
     }
 }
 
@@ -60,7 +66,7 @@ INLINE void backward(int64_t start, int64_t stop, int64_t part, const Value *v, 
     for (int64_t index = start; index < stop; index++) {
         unpool(t, v, &pooled, index / t->height, index % t->height, row, narrow);
         if (t->half < 0) {
-            if (t->relu) rectify_backward(v[0].p, index * line, row, line, narrow);
+            if (t->relu && !(v[2].p && tells_relu(t))) rectify_backward(v[0].p, index * line, row, line, narrow);
             store(v[3].p, index * line, row, line, narrow);
             continue;
         }

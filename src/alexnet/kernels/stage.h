@@ -4,7 +4,7 @@
 
 #include "common.h"
 
-enum { MAX_CHANNELS = 4096, MAX_HALF = 64, MAX_WINDOW = 16, BLOCK = 384, MAX_TOWERS = 16, FEW = 32 };
+enum { MAX_CHANNELS = 4096, MAX_HALF = 64, MAX_WINDOW = 16, BLOCK = 384, MAX_TOWERS = 16, FEW = 32, NOWHERE = 255 };
 
 typedef struct {
     int64_t height, width, channels, relu;
