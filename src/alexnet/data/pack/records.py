@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -14,17 +13,8 @@ import simplejpeg
 from alexnet.core.errors import DataError
 from alexnet.data.pack.descriptors import CAN_READ_AT, Descriptors, OpenFile, read_into
 from alexnet.data.pack.format import ENTRY, RESTORE
+from alexnet.data.pack.places import Places, can_read
 from alexnet.data.pack.shard import ShardIndex, name_text
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where pictures lie in open files, as H * W * C bytes each."""
-
-    descriptors: np.ndarray
-    """int32 (n,)."""
-    offsets: np.ndarray
-    """int64 (n,), bytes."""
 
 
 class PackSplit:
@@ -86,12 +76,10 @@ class PackSplit:
             out = np.empty(shape, np.uint8)
         elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
             raise ValueError(f"out is {out.dtype} {out.shape}, not contiguous uint8 {shape}")
-        shards = self._shards(indices)
-        rows = np.argsort(shards, kind="stable").tolist()
-        for shard, group in groupby(rows, key=shards.tolist().__getitem__):
-            with self._descriptors.use(shard) as (file,):
-                for row in group:
-                    self._read_one(file, shard, int(indices[row]), out[row])
+        together = self._is_raw and can_read()
+        rows = self._read_together(indices, out) if together else range(len(indices))
+        if len(rows):
+            self._read_each(indices, out, rows)
         return out
 
     def has_places(self, indices: Sequence[int] | np.ndarray) -> bool:
@@ -109,22 +97,18 @@ class PackSplit:
         """Yield parts of the indices and where their pictures lie, in files that stay open until the next part.
 
         Args:
-            indices: Integers (n,) for which `has_places` holds.
+            indices: Integers (n,) in [0, N), of a raw pack.
 
         Raises:
             DataError: a shard is gone or cannot be opened.
         """
         indices = self._known(indices)
-        shards = self._shards(indices)
-        descriptors = np.zeros(len(self._paths), np.int32)
-        limit = self._descriptors.limit
+        shards, limit = self._shards(indices), self._descriptors.limit
         step = max(1, len(indices)) if len(self._paths) <= limit else limit
         for start in range(0, len(indices), step):
             part = slice(start, start + step)
-            numbers = sorted(set(shards[part].tolist()))
-            with self._descriptors.use(*numbers) as files:
-                descriptors[numbers] = [file.descriptor for file in files]
-                yield part, Places(descriptors[shards[part]], self._offsets[indices[part]])
+            with self._descriptors.numbers(shards[part]) as descriptors:
+                yield part, Places(descriptors, self._offsets[indices[part]])
 
     def close(self) -> None:
         """Close the files; reading opens them again. No other thread may be reading."""
@@ -149,6 +133,23 @@ class PackSplit:
 
     def _shards(self, indices: np.ndarray) -> np.ndarray:
         return np.searchsorted(self._starts, indices, "right") - 1
+
+    def _read_together(self, indices: np.ndarray, out: np.ndarray) -> Sequence[int]:
+        """Read all pictures and return the rows that are not whole; reading those tells what is wrong with them."""
+        is_read = np.zeros(len(indices), bool)
+        for part, places in self.places(indices):
+            chosen = indices[part]
+            is_read[part] = places.read(out[part], self._entries["crc32"][chosen], self._is_checked[chosen])
+        self._is_checked[indices[is_read]] = True
+        return np.flatnonzero(~is_read).tolist()
+
+    def _read_each(self, indices: np.ndarray, out: np.ndarray, rows: Sequence[int]) -> None:
+        """Read the pictures of some rows of `out`, those of a shard together."""
+        shard_of = self._shards(indices).tolist().__getitem__
+        for shard, group in groupby(sorted(rows, key=shard_of), shard_of):
+            with self._descriptors.use(shard) as (file,):
+                for row in group:
+                    self._read_one(file, shard, int(indices[row]), out[row])
 
     def _read_one(self, file: OpenFile, shard: int, index: int, picture: np.ndarray) -> None:
         entry = self._entries[index]
