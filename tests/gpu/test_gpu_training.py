@@ -32,7 +32,7 @@ def fast(device, *, resident=True, view=tiny_run.VIEW, dtype=torch.float32, init
         pictures, np.arange(tiny_run.COUNT), view, tiny_run.picture(pictures), Key.from_seed(0), config,
         resident_rows=rows, pinned=device.type == "cuda",
     )  # fmt: skip
-    loaded = load_resident([pictures.pixels[ROWS]], pictures.labels[ROWS], pictures.pixels.shape[1:], device)
+    loaded = load_resident([pictures.pixels[ROWS]], len(ROWS), pictures.pixels.shape[1:], device)
     source = Input((12, 12, 3), torch.from_numpy(feed.mean).to(device), view.pad, loaded if resident else None)
 
     def steps():

@@ -33,8 +33,7 @@ def views(images, device, *, planes=False, dtype=torch.float32, blocks=None, cro
         eigenvectors=np.eye(channels),
     )
     plan, mean = draw_plan(Key.from_seed(1), 0, SAMPLES, config, picture), subtracted_mean(config, picture)
-    labels = np.arange(len(images))
-    resident = load_resident([images[:5], images[5:]], labels, images.shape[1:], device, planes=planes)
+    resident = load_resident([images[:5], images[5:]], len(images), images.shape[1:], device, planes=planes)
     draws = DeviceDraws.of(SAMPLES, plan, device)
     got = resident_views(
         resident, draws, torch.from_numpy(mean).to(device), border=border, dtype=dtype, blocks=blocks

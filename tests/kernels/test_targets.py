@@ -72,4 +72,4 @@ ALL_WORK = WORK | {"records": summed}
 def test_every_instruction_set_gives_the_same_results(target, work, monkeypatch):
     chosen = ALL_WORK[work]()
     monkeypatch.setattr(library, "_library", lambda: target)
-    assert_same(work, chosen, WORK[work]())
+    assert_same(work, chosen, ALL_WORK[work]())

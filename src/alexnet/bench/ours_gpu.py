@@ -78,7 +78,7 @@ def _resident(count: int, shape: tuple[int, int, int], device: torch.device) -> 
     pixels = torch.empty((count, stored_bytes(*shape[:2])), dtype=torch.uint8, device=device)
     for part in pixels.split(_FILL):
         part.random_(0, 256, generator=generator)
-    return Resident(pixels, torch.zeros(count, dtype=torch.int64, device=device), shape, True)
+    return Resident(pixels, shape, True)
 
 
 def _work(task: Task, stepper: GraphedStepper, batches: Iterator[DrawnBatch], text: str) -> Work:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -11,8 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.evaluation.input import InputSpec
+from alexnet.gpu.resident import Held
+from alexnet.gpu.view import fixed_view
 from alexnet.views.fixed_views import fixed_views, view_places
 from alexnet.views.train_view import with_border
+
+Place = tuple[int, int, bool]
+"""Top, left and whether it is mirrored, of a view."""
 
 
 @dataclass
@@ -29,11 +34,12 @@ class ViewClassifier:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     bfloat16: bool = False
 
-    def probabilities(self, images: np.ndarray, num_views: int = 1) -> Tensor:
+    def probabilities(self, images: np.ndarray | Held, num_views: int = 1) -> Tensor:
         """Return class probabilities averaged over views.
 
         Args:
-            images: uint8 (N, H, W, C), prepared pictures.
+            images: Prepared pictures, uint8 (N, H, W, C), or such on the network's device, where their views are made
+                then, of the same bits.
             num_views: 1, 5, 9 or 10.
 
         Returns:
@@ -42,21 +48,30 @@ class ViewClassifier:
         Raises:
             UsageError: the pictures do not give that many views.
         """
-        images = with_border(images, self.input.pad)
-        height, width = images.shape[1:3]
+        shape = images.pictures.shape if isinstance(images, Held) else images.shape[1:]
+        height, width = (side + 2 * self.input.pad for side in shape[:2])
         places = view_places(num_views, height, width, self.input.crop)
+        view = self._view_on_device(images) if isinstance(images, Held) else self._view(images)
         total = None
         training = [module for module in self.net.modules() if module.training]
         if training:
             self.net.eval()
         with torch.inference_mode(), self._precision():
             for place in places:
-                inputs = fixed_views(images, [place], self.input.mean, self.input.scale, self._input_dtype())
-                probabilities = self.net(inputs.to(self.device)).float().softmax(1)
+                probabilities = self.net(view(place)).float().softmax(1)
                 total = probabilities if total is None else total + probabilities
         for module in training:
             module.training = True
         return (total / len(places)).cpu()
+
+    def _view(self, images: np.ndarray) -> Callable[[Place], Tensor]:
+        images, dtype = with_border(images, self.input.pad), self._input_dtype()
+        mean, scale = self.input.mean, self.input.scale
+        return lambda place: fixed_views(images, [place], mean, scale, dtype).to(self.device)
+
+    def _view_on_device(self, held: Held) -> Callable[[Place], Tensor]:
+        mean = torch.from_numpy(self.input.mean).to(self.device)
+        return lambda place: fixed_view(held, place, mean, scale=self.input.scale, border=self.input.pad)
 
     def _input_dtype(self) -> torch.dtype:
         narrow = self.bfloat16 and self.device.type == "cpu" and getattr(self.net, "rounds_inputs", False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,16 +24,32 @@ class Images(Protocol):
 
     def __len__(self) -> int: ...
 
-    def read(self, indices: np.ndarray) -> np.ndarray:
-        """Return uint8 (n, H, W, C)."""
+    def read(self, indices: np.ndarray) -> Any:
+        """Return uint8 (n, H, W, C), or what else the classifiers take."""
         ...
+
+
+def read_each(images: Images, portions: Iterable[np.ndarray]) -> Iterator[Any]:
+    """Yield the pictures of each portion of the indices, read when they are asked for."""
+    for portion in portions:
+        yield images.read(portion)
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How the passes of an evaluation are made."""
+
+    read: Callable[[Images, Iterable[np.ndarray]], Iterator[Any]] = read_each
+    """Brings the pictures of each batch, in order."""
+    ranks: Ranks = field(default_factory=Ranks)
+    """The processes that share the passes; each returns the evaluation of all images."""
 
 
 class Classifier(Protocol):
     """Turns prepared pictures into class probabilities."""
 
-    def probabilities(self, images: np.ndarray, num_views: int) -> Tensor:
-        """Return (N, K) for uint8 (N, H, W, C), averaged over views."""
+    def probabilities(self, images: Any, num_views: int) -> Tensor:
+        """Return (N, K) on the CPU for what was read of N pictures, averaged over views."""
         ...
 
 
@@ -83,7 +100,7 @@ def evaluate(
     num_views: int,
     batch_size: int = 64,
     progress: Callable[[int, float], None] | None = None,
-    ranks: Ranks | None = None,
+    passes: Passes | None = None,
 ) -> Evaluation:
     """Evaluate on the given images; several classifiers average their probabilities.
 
@@ -93,7 +110,7 @@ def evaluate(
         batch_size: Images per forward pass. Every pass has this size, the last one padded, so that a score does
             not depend on what else is evaluated, nor on how many processes share the passes.
         progress: Called with the number of images done and the running top-1 error, of this process's passes.
-        ranks: The processes that share the passes; each returns the evaluation of all images.
+        passes: Where pictures come from and who shares them; by default this process reads and computes all.
 
     Raises:
         DivergedError: a probability is not a number.
@@ -103,24 +120,26 @@ def evaluate(
     """
     if not len(indices):
         raise ValueError("there are no images to evaluate")
-    ranks = ranks or Ranks()
+    passes = passes or Passes()
+    ranks = passes.ranks
     tally, count = None, -(-len(indices) // batch_size)
     done = wrong = 0
-    for number in range(ranks.world.rank, count, ranks.world.size) or [0]:
-        part = indices[number * batch_size : (number + 1) * batch_size]
-        padded = np.concatenate((part, np.repeat(part[:1], batch_size - len(part))))
-        pixels = images.read(padded)
-        probabilities = sum(c.probabilities(pixels, num_views) for c in classifiers)[: len(part)] / len(
-            classifiers
-        )
-        if tally is None:
-            tally = _Tally(probabilities.shape[1], count)
-        if ranks.world.rank >= count:  # more processes than passes: this one only learns the number of classes
-            break
-        labels = torch.from_numpy(images.labels[part].astype(np.int64))
-        done, wrong = done + len(part), wrong + tally.add(number, probabilities, labels)
-        if progress:
-            progress(done, wrong / done)
+    numbers = range(ranks.world.rank, count, ranks.world.size) or [0]
+    parts = [indices[number * batch_size : (number + 1) * batch_size] for number in numbers]
+    padded = (np.concatenate((part, np.repeat(part[:1], batch_size - len(part)))) for part in parts)
+    with closing(passes.read(images, padded)) as batches:
+        for number, part, pixels in zip(numbers, parts, batches, strict=True):
+            probabilities = sum(c.probabilities(pixels, num_views) for c in classifiers) / len(classifiers)
+            if tally is None:
+                tally = _Tally(probabilities.shape[1], count)
+            if (
+                ranks.world.rank >= count
+            ):  # more processes than passes: this one only learns the number of classes
+                break
+            labels = torch.from_numpy(images.labels[part].astype(np.int64))
+            done, wrong = done + len(part), wrong + tally.add(number, probabilities[: len(part)], labels)
+            if progress:
+                progress(done, wrong / done)
     return tally.merged(ranks)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from alexnet.gpu.launch import launch
-from alexnet.gpu.resident import Resident
+from alexnet.gpu.resident import Held, Resident
 
 _BLOCK, _VIEWS = 1024, 8
 """Positions of a program, and views it makes of them: the mean is read once for these."""
@@ -112,6 +112,26 @@ def resident_views(
         chunks=-(-across * across * depth // _BLOCK), block=_BLOCK,
     )  # fmt: skip
     return _views(pictures.pixels, draws.samples, draws.places, draws.colors, mean, list(sizes), dtype)
+
+
+def fixed_view(
+    held: Held, place: tuple[int, int, bool], mean: Tensor, *, scale: float = 1.0, border: int = 0
+) -> Tensor:
+    """Return the same view of each picture, its colors as they are: the bits of `views/fixed_views.py`.
+
+    Args:
+        place: Top and left in the picture with its border, and whether the view is mirrored.
+        mean: As of `resident_views`.
+        scale: Factor after the mean is subtracted.
+
+    Returns:
+        float32 (n, C, crop, crop), channels-last.
+    """
+    count, channels = len(held), held.pictures.shape[2]
+    places = torch.tensor([*map(int, place)], dtype=torch.int32, device=mean.device)
+    colors = torch.tensor([1.0, scale, *[0.0] * channels], device=mean.device)
+    draws = DeviceDraws(held.rows, places.repeat(count, 1), colors.repeat(count, 1))
+    return resident_views(held.pictures, draws, mean, border=border, dtype=torch.float32)
 
 
 @torch.library.custom_op("alexnet::gpu_views", mutates_args=())

@@ -12,7 +12,7 @@ from alexnet.core.errors import DataError, RecipeError
 from alexnet.core.keys import Key
 from alexnet.data.pack.read import Pack
 from alexnet.evaluation.classifier import ViewClassifier
-from alexnet.evaluation.evaluate import evaluate
+from alexnet.evaluation.evaluate import Evaluation, Images, Passes, evaluate
 from alexnet.evaluation.input import InputSpec
 from alexnet.nets.catalog import find_network
 from alexnet.nets.create import create_model
@@ -25,6 +25,7 @@ from alexnet.optim.groups import build_optimizer, narrow_gradients
 from alexnet.parallel.ranks import Ranks
 from alexnet.runs.data import require_classes
 from alexnet.runs.fast_path import graphed, is_graphed
+from alexnet.runs.look import Look
 from alexnet.runs.portions import Portions, portion
 from alexnet.runs.recipe import Recipe
 from alexnet.runs.sharing import shared
@@ -32,8 +33,6 @@ from alexnet.training.config import TrainConfig
 from alexnet.training.feed import Feed
 from alexnet.training.fit import Learner, Validation
 from alexnet.views.plan import Picture
-
-_EVALUATION_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -47,39 +46,38 @@ class Parts:
     portions: Portions
     classifier: ViewClassifier
     ranks: Ranks
+    look: Look
 
-    @property
-    def watches_val(self) -> bool:
-        """Whether the `val` split is evaluated after each epoch."""
-        return self.recipe.data.watch_val or self.recipe.data.select_on == "val"
+    def evaluate(
+        self, images: Images, indices: np.ndarray, progress: Callable[[int, float], None] | None = None
+    ) -> Evaluation:
+        """Evaluate the network as it is now on one view of each picture."""
+        return evaluate(
+            [self.classifier],
+            images,
+            indices,
+            num_views=1,
+            batch_size=self.look.batch_size,
+            progress=progress,
+            passes=Passes(self.look.read, self.ranks),
+        )
 
     def validate(self, progress: Callable[[int, float], None]) -> Sequence[Validation]:
         """Evaluate the held-out images and, where the recipe watches it, the `val` split, on one view."""
         found = []
-        for name, split, indices in (
-            ("holdout", "train", self.portions.holdout),
-            ("val", "val", self.portions.val),
-        ):
-            if len(indices) and (name == "holdout" or self.watches_val):
-                result = evaluate(
-                    [self.classifier],
-                    self.pack.split(split),
-                    indices,
-                    num_views=1,
-                    batch_size=_EVALUATION_BATCH,
-                    progress=progress,
-                    ranks=self.ranks,
+        for name, (split, indices) in self.portions.looked_at(self.recipe.data).items():
+            images = self.look.held.get(name, self.pack.split(split))
+            result = self.evaluate(images, indices, progress)
+            found.append(
+                Validation(
+                    loss=result.loss,
+                    top1_error=result.top1_error,
+                    top5_error=result.top5_error,
+                    count=result.count,
+                    split=name,
+                    selects=self.recipe.data.select_on == name,
                 )
-                found.append(
-                    Validation(
-                        loss=result.loss,
-                        top1_error=result.top1_error,
-                        top5_error=result.top5_error,
-                        count=result.count,
-                        split=name,
-                        selects=self.recipe.data.select_on == name,
-                    )
-                )
+            )
         return found
 
     def reset(self) -> None:
@@ -132,10 +130,13 @@ def assemble(
         )
     inputs = _input_dtype(net, recipe.train, device)
     feed = Feed(train, portions.train, recipe.view, picture, key, recipe.train, inputs)
+    look = Look()
     if not alone:
         learner, feed = shared(learner, feed, ranks)
     elif is_graphed(recipe):
-        learner, feed = graphed(recipe, learner, feed)
+        looked_at = portions.looked_at(recipe.data).items()
+        held_out = {name: (pack.split(split), indices) for name, (split, indices) in looked_at}
+        learner, feed, look = graphed(recipe, learner, feed, held_out)
     classifier = ViewClassifier(
         net=net,
         input=input_spec(recipe, pack, feed.mean),
@@ -144,7 +145,7 @@ def assemble(
         device=device,
         bfloat16=recipe.train.precision == "bfloat16",
     )
-    return Parts(recipe, pack, learner, feed, portions, classifier, ranks)
+    return Parts(recipe, pack, learner, feed, portions, classifier, ranks, look)
 
 
 def check_fit(recipe: Recipe, pack: Pack) -> None:

@@ -46,7 +46,7 @@ def estimate(parts: Parts, cost: StepCost) -> Estimate:
     """Return what a run takes whose steps cost this much; a look at a held-out image costs a forward pass."""
     recipe, steps = parts.recipe, total_steps(parts)
     rate = recipe.train.batch_size / cost.seconds
-    looked_at = len(parts.portions.holdout) + (len(parts.portions.val) if parts.watches_val else 0)
+    looked_at = sum(len(indices) for _, indices in parts.portions.looked_at(recipe.data).values())
     return Estimate(
         steps=steps,
         seconds=steps * cost.seconds + recipe.train.epochs * looked_at * _FORWARD_SHARE / rate,

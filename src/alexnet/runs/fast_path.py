@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 
 import numpy as np
 import torch
 
 from alexnet.core.errors import RecipeError
 from alexnet.gpu.available import available
-from alexnet.gpu.resident import Resident, load_resident
 from alexnet.nets.gpu_forward import GpuForward
+from alexnet.runs.loader import Loader
+from alexnet.runs.look import Look
 from alexnet.runs.recipe import Recipe
 from alexnet.training.drawn_feed import DrawnFeed
 from alexnet.training.feed import Feed, Images
 from alexnet.training.fit import Learner
 from alexnet.training.graphed import GraphedStepper, Input
 
-_PORTION, _AHEAD = 512, 4
-"""Pictures read at once while they are brought to the device, and portions read ahead."""
+_READERS = 4
+"""Threads that read held-out images, and those that are loaded: at least."""
 _RESERVE, _PER_VALUE = 1_500_000_000, 80
 """Bytes that a run needs besides its pictures: of any size, and for each value of a batch's input. By count."""
 
@@ -53,27 +51,39 @@ def require_kernels(device: torch.device) -> None:
     )
 
 
-def graphed(recipe: Recipe, learner: Learner, feed: Feed) -> tuple[Learner, DrawnFeed]:
-    """Return a learner and a feed of the same run on the fast path.
+def graphed(
+    recipe: Recipe, learner: Learner, feed: Feed, held_out: Mapping[str, tuple[Images, np.ndarray]]
+) -> tuple[Learner, DrawnFeed, Look]:
+    """Return a learner and a feed of the same run on the fast path, and how it looks at held-out images.
+
+    Where training pictures lie on the device as they are, the held-out ones do too. Beside pictures in YUV 4:2:0 they
+    are streamed: they are looked at with all their colors.
+
+    Args:
+        held_out: Images and indices of each validation, by its name.
 
     Raises:
         RecipeError: the kernels do not run on the learner's device.
         UsageError: the pictures do not fit into its memory.
         DataError: they cannot be held in the form that the recipe names.
+        StoppedError: a signal came while they were loaded.
     """
-    device = learner.device
+    device, kind = learner.device, recipe.data.resident
     require_kernels(device)
-    rows, resident = None, None
-    if recipe.data.resident != "no":
-        held = np.sort(feed.indices)
-        rows = np.full(len(feed.images), -1)
-        rows[held] = np.arange(len(held))
-        resident = _loaded(recipe, feed, held, device)
+    loader = Loader(feed.picture.shape, device, max(_READERS, recipe.train.workers))
+    reserve = _RESERVE + _PER_VALUE * recipe.train.batch_size * feed.mean.size
+    hold = partial(loader.hold, planes=kind == "yuv", reserve=reserve)
+    rows, pictures, looked_at = None, None, {}
+    if kind != "no":
+        held = hold(feed.images, feed.indices, name="training images")
+        rows, pictures = held.row_of, held.pictures
+    if kind == "rgb":
+        looked_at = {name: hold(*images, name=f"{name} images") for name, images in held_out.items()}
     arguments = feed.images, feed.indices, feed.view, feed.picture, feed.key, recipe.train
     drawn = DrawnFeed(*arguments, resident_rows=rows, pinned=device.type == "cuda")
     mean = torch.from_numpy(feed.mean).to(device)
-    source = Input(feed.picture.shape, mean, feed.view.pad, resident)
-    return replace(learner, steps=partial(graphed_stepper, learner, source)), drawn
+    source, look = Input(feed.picture.shape, mean, feed.view.pad, pictures), Look(loader, looked_at)
+    return replace(learner, steps=partial(graphed_stepper, learner, source)), drawn, look
 
 
 def graphed_stepper(learner: Learner, source: Input) -> GraphedStepper:
@@ -81,27 +91,3 @@ def graphed_stepper(learner: Learner, source: Input) -> GraphedStepper:
     dtype = torch.bfloat16 if learner.config.precision == "bfloat16" else torch.float32
     forward = GpuForward(learner.net, learner.key.derive("dropout"), dtype)
     return GraphedStepper(forward, learner.optimizer, source, learner.config.batch_size)
-
-
-def _loaded(recipe: Recipe, feed: Feed, held: np.ndarray, device: torch.device) -> Resident:
-    values = recipe.train.batch_size * feed.mean.size
-    with ThreadPoolExecutor(max(_AHEAD, recipe.train.workers), "alexnet-load") as pool:
-        return load_resident(
-            _portions(feed.images, held, pool),
-            feed.images.labels[held],
-            feed.picture.shape,
-            device,
-            planes=recipe.data.resident == "yuv",
-            reserve=_RESERVE + _PER_VALUE * values,
-        )
-
-
-def _portions(images: Images, held: np.ndarray, pool: ThreadPoolExecutor) -> Iterator[np.ndarray]:
-    """Yield pictures in order, some portions read ahead."""
-    waiting: deque = deque()
-    starts = range(0, len(held), _PORTION)
-    for start in chain(starts, [None] * _AHEAD):
-        if start is not None:
-            waiting.append(pool.submit(images.read, held[start : start + _PORTION]))
-        if waiting and (start is None or len(waiting) > _AHEAD):
-            yield waiting.popleft().result()

@@ -20,6 +20,12 @@ class Portions:
     """Images of the `train` split that are not trained on."""
     val: np.ndarray
 
+    def looked_at(self, config: DataConfig) -> dict[str, tuple[str, np.ndarray]]:
+        """Return the images that are evaluated after each epoch: split and indices, by the validation's name."""
+        watched = config.watch_val or config.select_on == "val"
+        found = {"holdout": ("train", self.holdout)} if len(self.holdout) else {}
+        return found | ({"val": ("val", self.val)} if watched and len(self.val) else {})
+
 
 def portion(train_labels: np.ndarray, num_val: int, config: DataConfig, key: Key) -> Portions:
     """Cut the held-out images from the training images, class by class in proportion, the same for the same key.

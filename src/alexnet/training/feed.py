@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alexnet.core.ahead import ahead
 from alexnet.core.keys import Key
 from alexnet.ops import native
 from alexnet.training.buffers import Buffers
@@ -127,17 +127,7 @@ class Feed:
             ThreadPoolExecutor(self.workers, "alexnet-feed", initializer=native.compute_alone) as pool,
             closing(self.work(epoch, start, color_noise)) as work,
         ):
-            waiting = deque()
-            try:
-                for arguments in work:
-                    waiting.append(pool.submit(self.make, *arguments))
-                    if len(waiting) > self.prefetch:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+            yield from ahead(pool, self.make, work, self.prefetch)
 
     def work(self, epoch: int, start: int, color_noise: bool) -> Iterator[tuple[Any, ...]]:
         """Yield what `make` needs for each batch."""

@@ -59,7 +59,7 @@ class Input:
         """Return the network's input and whether it is in blocks."""
         if "views" in came:
             return came["views"], False
-        pictures = self.resident or Resident(came["pictures"], numbers.labels, self.shape, False)
+        pictures = self.resident or Resident(came["pictures"], self.shape, False)
         blocks = forward.input_blocks(len(self.mean))
         options = {"border": self.border, "dtype": forward.dtype, "blocks": blocks}
         return resident_views(pictures, numbers.draws, self.mean, **options), blocks is not None
