@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from alexnet.bench import ours_gpu
-from alexnet.bench.ours_gpu import RandomImages
+from alexnet.bench.ours_gpu import RepeatedImages
 from alexnet.bench.task import Task
 from alexnet.core.errors import UsageError
+from training import tiny_run
 
 pytestmark = pytest.mark.usefixtures("kernels", "stages")
 
@@ -37,11 +38,12 @@ def test_the_whole_way_of_pictures(device, tmp_path, resident, monkeypatch):
     done(work)
 
 
-def test_random_pictures_are_as_many_as_asked():
-    images = RandomImages(np.arange(3 * 4, dtype=np.uint8).reshape(3, 2, 2, 1), np.zeros(8, np.int32))
-    out = np.empty((2, 2, 2, 1), np.uint8)
-    assert len(images) == 8 and images.read(np.array([1, 7]), out) is out
-    assert np.array_equal(out[0], images.pool[1]) and np.array_equal(out[1], images.pool[1])
+def test_pictures_are_as_many_as_asked():
+    few = tiny_run.images()
+    images = RepeatedImages(few, np.zeros(100, np.int32))
+    out = np.empty((3, 12, 12, 3), np.uint8)
+    assert len(images) == 100 and images.read(np.array([1, 37, 75]), out) is out
+    assert np.array_equal(out, few.pixels[[1, 1, 3]])
 
 
 def test_a_training_set_needs_a_picture():

@@ -1,5 +1,6 @@
 """Held-out images whose views are made on the device: the numbers of views that are made on the host."""
 
+import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from alexnet.bench.random_source import pack_random
+from alexnet.core.errors import StoppedError
 from alexnet.core.keys import Key
 from alexnet.data.pack.records import PackSplit
 from alexnet.evaluation.classifier import ViewClassifier
@@ -20,7 +22,7 @@ from alexnet.nets.initialize import initialize
 from alexnet.runs import look
 from alexnet.runs.assemble import assemble
 from alexnet.runs.loader import Loader
-from alexnet.runs.look import Look, look_on
+from alexnet.runs.look import Look
 from alexnet.runs.recipe import load_recipe
 from alexnet.views.fixed_views import fixed_views, view_places
 from alexnet.views.train_view import with_border
@@ -146,13 +148,15 @@ def test_a_run_looks_at_held_out_images_as_a_plain_one_does(pack, device, monkey
     assert plain.look == Look() and fast.look.loader is not None
 
 
-def test_what_is_looked_at_on_a_processor_comes_from_the_host(monkeypatch):
-    assert look_on(torch.device("cpu"), (4, 4, 3)) == Look() and Look().batch_size == 64
-    monkeypatch.setattr(look, "available", lambda device: True)
-    cuda = look_on(torch.device("cuda"), (4, 4, 3))
-    assert cuda.batch_size == 256 and cuda.loader.shape == (4, 4, 3)
-    monkeypatch.setattr(look, "available", lambda device: False)
-    assert look_on(torch.device("cuda"), (4, 4, 3)) == Look()
+def test_an_evaluation_that_is_left_ends_its_threads(device):
+    def leave(done, error):
+        raise StoppedError("by a signal")
+
+    own, images = classifier(device)
+    look_ = Look(Loader((12, 12, 3), device, 2))
+    with pytest.raises(StoppedError):
+        evaluate([own], images, np.arange(36), num_views=1, batch_size=2, read=look_.read, progress=leave)
+    assert not any(t.name.startswith("alexnet-load") for t in threading.enumerate())
 
 
 @pytest.mark.gpu

@@ -156,6 +156,13 @@ def test_an_input_in_blocks_is_the_same_input(device):
     assert input_blocks(network(tiny("cifar10_19pct"), device), 32) is None
 
 
+def test_masks_that_come_from_the_host_are_in_no_graph(device):
+    net = small(device)
+    assert captures(net)
+    net.fc3 = nn.Sequential(net.fc3, Drops(name="inside"))
+    assert not captures(net)
+
+
 @pytest.mark.parametrize("layer", ["conv1", "relu1", "norm1", "pool1", "conv2", "fc3", "relu3", "drop3"])
 def test_what_a_user_hooks_is_called_and_changes_nothing_else(layer, device, calls):
     net = small(device)

@@ -1,5 +1,7 @@
 """A run whose steps are a graph: step by step the run whose steps are not, checkpoints and interruptions included."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -249,6 +251,38 @@ def spoiled(learner):
         return stepper
 
     return steps
+
+
+def test_the_last_steps_gradients_can_be_seen(device):
+    """Of a smaller batch too; on the network's leaves none stay."""
+    learner, feed = fast(device)
+    stepper = learner.stepper()
+    learner.net.train()
+    for step, batch in enumerate(feed.batches(0)):
+        before = tiny_run.weights(learner)
+        stepper.begin(stepper.bring(batch), step).result()
+        found = [g.float().cpu() for g in stepper.gradients()]
+        changed = [w.cpu() for n, w in tiny_run.weights(learner).items() if not torch.equal(w, before[n])]
+        assert [g.shape for g in found] == [w.shape for w in changed] and all(g.abs().max() > 0 for g in found)
+        assert all(p.grad is None for p in learner.net.parameters())
+    stepper.close()
+    assert list(stepper.gradients()) == []
+
+
+def test_a_stepper_that_is_closed_is_freed_at_once(device):
+    """Its graph holds gigabytes: they must not wait for the collector of cycles."""
+    learner, feed = fast(device)
+    stepper = learner.stepper()
+    learner.net.train()
+    stepper.begin(stepper.bring(next(feed.batches(0))), 0).result()
+    stepper.close()
+    gone = weakref.ref(stepper)
+    gc.disable()
+    try:
+        del stepper
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_steppers_leave_the_network_as_it_was(device):

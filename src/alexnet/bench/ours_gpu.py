@@ -13,24 +13,25 @@ import numpy as np
 import torch
 
 from alexnet.bench.ours import parts_of, whole_batches, words
-from alexnet.bench.pixels import random_labels, random_pictures
+from alexnet.bench.pixels import random_labels
 from alexnet.bench.task import Task, Work
 from alexnet.gpu.resident import Resident
 from alexnet.gpu.yuv import stored_bytes
 from alexnet.runs.fast_path import graphed_stepper
 from alexnet.training.drawn_feed import DrawnBatch, DrawnFeed
+from alexnet.training.feed import Images
 from alexnet.training.graphed import GraphedStepper, Input
 
-_POOL, _FILL = 8192, 4096
-"""Pictures in memory that stand for all that are streamed (1.6 GB, more than any cache), and filled at once."""
+_POOL, _FILL = 4096, 4096
+"""Records of a pack that stand for all that are streamed (0.8 GB, more than a processor's caches), and pictures filled
+at once."""
 
 
 @dataclass(frozen=True)
-class RandomImages:
-    """Any number of labelled pictures whose bytes come out of one pool: reading costs what memory costs."""
+class RepeatedImages:
+    """Any number of labelled pictures that share some records: reading costs what the system's cache costs."""
 
-    pool: np.ndarray
-    """uint8 (P, side, side, 3)."""
+    records: Images
     labels: np.ndarray
 
     def __len__(self) -> int:
@@ -38,7 +39,7 @@ class RandomImages:
 
     def read(self, indices: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return uint8 (n, side, side, 3)."""
-        return np.take(self.pool, indices % len(self.pool), axis=0, out=out, mode="clip")
+        return self.records.read(indices % len(self.records), out)
 
 
 def train(task: Task) -> Work:
@@ -55,10 +56,10 @@ def feed(task: Task) -> Work:
     """Train from random bytes at the task's scale: order, draws, pictures, steps."""
     workers, ahead = (1, 4) if task.resident else (8, 6)
     changes = {"train": {"step": "graphed", "workers": workers, "prefetch": ahead}}
-    parts = parts_of(task, task.batch, changes)
-    own, count = parts.feed, task.pictures
-    pool = random_pictures(min(_POOL, count), own.picture.shape[0])
-    images = RandomImages(pool, random_labels(count, len(parts.pack.classes)).astype(np.int32))
+    count = task.pictures
+    parts = parts_of(task, task.batch if task.resident else min(_POOL, count), changes)
+    own = parts.feed
+    images = RepeatedImages(own.images, random_labels(count, len(parts.pack.classes)).astype(np.int32))
     rows = np.arange(count) if task.resident else None
     arguments = images, np.arange(count), own.view, own.picture, own.key, parts.recipe.train
     drawn = DrawnFeed(*arguments, resident_rows=rows, pinned=own.pinned)
@@ -67,7 +68,7 @@ def feed(task: Task) -> Work:
     source = Input(own.picture.shape, mean, own.view.pad, resident)
     stepper = graphed_stepper(parts.learner, source)
     parts.learner.net.train()
-    held = "resident YUV" if task.resident else "streamed RGB"
+    held = "resident YUV" if task.resident else "RGB streamed from a pack"
     text = f"graphed steps, {count:,} random pictures, {held}, {workers} loading threads, {words(task)}"
     return _work(task, stepper, whole_batches(drawn), text)
 

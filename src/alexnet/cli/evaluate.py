@@ -17,7 +17,7 @@ def evaluate(
     split: str = "val",
     views: int | None = None,
     checkpoint: str = "last",
-    batch_size: int | None = None,
+    batch_size: int = 64,
     device: str = "auto",
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -36,7 +36,7 @@ def evaluate(
     checkpoint
         last, best, or a step.
     batch_size
-        Images per forward pass; by default 64, on a GPU with this program's kernels 256.
+        Images per forward pass.
     device
         auto, cpu, cuda or mps.
     json

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alexnet.core.errors import AlexNetError
+
 
 class GraphedStep:
     """Calls a function, and from some call on replays what it did.
@@ -42,6 +44,7 @@ class GraphedStep:
 
         Raises:
             ValueError: an input is unknown, missing or of another shape or dtype.
+            AlexNetError: the function cannot be captured. No step was taken.
         """
         self._fill(inputs)
         if self._stream is None:
@@ -50,10 +53,7 @@ class GraphedStep:
             self._left = None if self._left is None else self._left - 1
             return self._beside(self._inputs)
         if self._graph is None:
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=self._stream):
-                self._outputs = self._function(**self._inputs)
-            self._graph = graph
+            self._graph, self._outputs = self._capture()
         self._graph.replay()
         return self._outputs
 
@@ -72,6 +72,24 @@ class GraphedStep:
                 )
             own.copy_(new, non_blocking=True)
 
+    def _capture(self) -> tuple[torch.cuda.CUDAGraph, Any]:
+        graph = torch.cuda.CUDAGraph()
+        # A capture that fails leaves its stream behind as the current one: this block puts the caller's back.
+        # Other threads may go on meanwhile: those that load data ask for pinned memory.
+        try:
+            with (
+                torch.cuda.stream(torch.cuda.current_stream(self._stream.device)),
+                torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
+            ):
+                outputs = self._function(**self._inputs)
+        except RuntimeError as error:
+            raise AlexNetError(
+                f"a step cannot be captured as a CUDA graph ({_first_line(error)})",
+                where=self._stream.device,
+                remedy="take steps operation by operation: --set train.step=plain --set data.resident=no",
+            ) from error
+        return graph, outputs
+
     def _beside(self, inputs: Mapping[str, Tensor]) -> Any:
         current = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(current)
@@ -79,3 +97,10 @@ class GraphedStep:
             outputs = self._function(**inputs)
         current.wait_stream(self._stream)
         return outputs
+
+
+def _first_line(error: BaseException) -> str:
+    """Return what went wrong first: ending a capture that failed is one more error."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -69,9 +69,11 @@ def working_weights(net: nn.Module, dtype: torch.dtype) -> dict[Tensor, Tensor]:
     return {layer.weight: layer.weight.detach().to(dtype).requires_grad_() for layer in layers}
 
 
-def captures(net: nn.Module) -> bool:
-    """Say whether the same calls serve every step: a hook wants to be called at each one."""
-    return not any(is_hooked(layer) for layer in net.modules())
+def captures(net: nn.Sequential) -> bool:
+    """Say whether the same calls serve every step: not where a hook wants to be called, or masks come from the host."""
+    own = sum(type(layer) is Dropout for layer in net)
+    drops = sum(isinstance(layer, Dropout) for layer in net.modules())
+    return drops == own and not any(is_hooked(layer) for layer in net.modules())
 
 
 def input_blocks(net: nn.Sequential, side: int) -> Blocks | None:

@@ -13,10 +13,9 @@ from alexnet.core.names import nearest
 from alexnet.core.terminal import Progress
 from alexnet.data.pack.read import Pack, PackSplit
 from alexnet.data.sources.options import SourceOptions
-from alexnet.evaluation.evaluate import Evaluation, Passes, evaluate
+from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.runs.data import open_data
 from alexnet.runs.folder import RunFolder
-from alexnet.runs.look import look_on
 from alexnet.runs.predictor import Predictor, load
 from alexnet.runs.recipe import DataConfig
 
@@ -63,24 +62,17 @@ def evaluation_images(predictor: Predictor, run: Path, data: str | None, split: 
 
 
 def evaluate_shown(
-    label: str,
-    predictors: Sequence[Predictor],
-    images: PackSplit,
-    *,
-    num_views: int,
-    batch_size: int | None = None,
+    label: str, predictors: Sequence[Predictor], images: PackSplit, *, num_views: int, batch_size: int = 64
 ) -> Evaluation:
-    """Evaluate on all images of a split, with progress; by default in batches of the device's size."""
-    look = look_on(predictors[0].classifier.device, images.shape)
+    """Evaluate on all images of a split, with progress."""
     with Progress(label, total=len(images), unit="images") as bar:
         return evaluate(
             [predictor.classifier for predictor in predictors],
             images,
             np.arange(len(images)),
             num_views=num_views,
-            batch_size=batch_size or look.batch_size,
+            batch_size=batch_size,
             progress=lambda done, error: bar.advance(done - bar.done, top1_error=error),
-            passes=Passes(look.read),
         )
 
 

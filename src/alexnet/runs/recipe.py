@@ -62,8 +62,9 @@ class DataConfig:
     limit_val: int | None = None
     """Evaluate on this many images only, to try something out."""
     resident: Literal["no", "rgb", "yuv"] = "no"
-    """With graphed steps: hold the training pictures in the GPU's memory, as they are or as YUV 4:2:0 in half the
-    room, whose colors are of 2 x 2 pixels. `no`: stream them as bytes."""
+    """With graphed steps: hold the training pictures in the GPU's memory, as they are (and the held-out ones with them)
+    or as YUV 4:2:0 in half the room, whose colors are of 2 x 2 pixels. `no`: stream them as bytes, which takes several
+    `train.workers` and as many batches ahead."""
 
     def __post_init__(self) -> None:
         if self.holdout < 0 or not 0 < self.val_fraction < 1:

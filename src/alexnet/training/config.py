@@ -30,7 +30,7 @@ class TrainConfig:
     workers: int = 1
     """Threads that prepare batches; any number gives the same run."""
     prefetch: int = 2
-    """Batches prepared ahead."""
+    """Batches prepared ahead; of more workers than these and one, the others have nothing to do."""
     log_every: int = 20
     """Steps between two lines of metrics."""
     threads: int = 0

@@ -59,7 +59,9 @@ class Input:
         """Return the network's input and whether it is in blocks."""
         if "views" in came:
             return came["views"], False
-        pictures = self.resident or Resident(came["pictures"], self.shape, False)
+        pictures = self.resident
+        if pictures is None:
+            pictures = Resident(came["pictures"], self.shape, False)
         blocks = forward.input_blocks(len(self.mean))
         options = {"border": self.border, "dtype": forward.dtype, "blocks": blocks}
         return resident_views(pictures, numbers.draws, self.mean, **options), blocks is not None
@@ -103,6 +105,7 @@ class GraphedStepper:
         self._finite = torch.ones((), dtype=torch.bool, device=self._device)
         self._copies = torch.cuda.Stream(self._device) if self._device.type == "cuda" else None
         self._graph: GraphedStep | None = None
+        self._gradients: list[Tensor | None] = []
 
     def bring(self, batch: DrawnBatch) -> DrawnBatch:
         """Send a batch's pictures to the device, beside whatever runs there."""
@@ -121,28 +124,35 @@ class GraphedStepper:
             warmups = 3 if self.forward.captures else None
             self._graph = GraphedStep(self._step, self._buffers(inputs), warmups=warmups)
         if len(batch) == self.batch_size:
-            found = self._graph(**inputs)
+            found, self._gradients = self._graph(**inputs)
         else:
-            found = self._graph.once(**{n: t.to(self._device, non_blocking=True) for n, t in inputs.items()})
+            moved = {name: tensor.to(self._device, non_blocking=True) for name, tensor in inputs.items()}
+            found, self._gradients = self._graph.once(**moved)
         return self._sent_for(found, len(batch))
 
     def gradients(self) -> Iterator[Tensor]:
         """Yield the last step's gradients."""
-        return (leaf.grad for leaf in self._leaves if leaf.grad is not None)
+        return (gradient for gradient in self._gradients if gradient is not None)
 
     def close(self) -> None:
         """Leave the network; weights and velocities stay where they are."""
-        if self._copies is not None:
-            torch.cuda.synchronize(self._device)  # a step that was begun may still run
-        self.sgd.close()
+        try:
+            if self._copies is not None:
+                torch.cuda.synchronize(self._device)  # a step that was begun may still run
+        finally:
+            self.sgd.close()
+            # The graph holds gigabytes and refers to this stepper: nothing else would free it soon.
+            self._graph, self._gradients = None, []
+            self._forget_gradients()
+
+    def _forget_gradients(self) -> None:
         for leaf in self._leaves:
             leaf.grad = None
 
-    def _step(self, numbers: Tensor, **came: Tensor) -> Tensor:
-        """Compute one step and return loss sum, top-1 and top-5 errors, float32 (3)."""
+    def _step(self, numbers: Tensor, **came: Tensor) -> tuple[Tensor, list[Tensor | None]]:
+        """Compute one step; return loss sum, top-1 and top-5 errors, float32 (3), and the gradients."""
         batch = Numbers.over(numbers, self.source.shape[2])
-        for leaf in self._leaves:
-            leaf.grad = None
+        self._forget_gradients()
         with _repeatable():
             x, in_blocks = self.source.make(batch, came, self.forward)
             logits = self.forward(x, batch.step, batch.samples, in_blocks=in_blocks)
@@ -151,7 +161,10 @@ class GraphedStepper:
             self.sgd.begin(self._finite)
             (loss / len(batch)).backward()
             self.sgd.step()
-        return torch.cat((loss.detach()[None], count_errors(logits.detach(), batch.labels).float()))
+        gradients = [leaf.grad for leaf in self._leaves]
+        self._forget_gradients()
+        found = torch.cat((loss.detach()[None], count_errors(logits.detach(), batch.labels).float()))
+        return found, gradients
 
     def _inputs(self, batch: DrawnBatch) -> dict[str, Tensor]:
         inputs = {"numbers": batch.numbers.data}
@@ -179,7 +192,7 @@ class GraphedStepper:
             return Running(found, None, count)
         values = torch.empty(3, pin_memory=True).copy_(found, non_blocking=True)
         event = torch.cuda.Event()
-        event.record()
+        event.record(torch.cuda.current_stream(self._device))
         return Running(values, event, count)
 
 
