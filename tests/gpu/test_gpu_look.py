@@ -155,7 +155,9 @@ def test_an_evaluation_that_is_left_ends_its_threads(device):
     own, images = classifier(device)
     look_ = Look(Loader((12, 12, 3), device, 2))
     with pytest.raises(StoppedError):
-        evaluate([own], images, np.arange(36), num_views=1, batch_size=2, read=look_.read, progress=leave)
+        evaluate(
+            [own], images, np.arange(36), num_views=1, batch_size=2, passes=Passes(look_.read), progress=leave
+        )
     assert not any(t.name.startswith("alexnet-load") for t in threading.enumerate())
 
 
