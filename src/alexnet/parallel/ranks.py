@@ -107,10 +107,11 @@ def joined(
         first()
     with lost_ranks_named(world):
         store, _, _ = next(dist.rendezvous("env://", timeout=_PATIENCE))
+        ready = f"{_READY}/{world.attempt}"  # the store outlives a restart, with what the dead have left there
         if world.leads:
-            store.set(_READY, "1")
-        store.wait([_READY], _PATIENCE)
-        group = dist.PrefixStore("ranks", store)
+            store.set(ready, "1")
+        store.wait([ready], _PATIENCE)
+        group = dist.PrefixStore(f"ranks/{world.attempt}", store)
         backend = "nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(backend, store=group, rank=world.rank, world_size=world.size, timeout=silence)
     try:
