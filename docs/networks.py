@@ -28,6 +28,7 @@ VARIANTS = {
     "alexnet_bn": "alexnet",
     "alexnet_caffe": "alexnet",
     "caffenet": "alexnet_caffe",
+    "alexnet_bn_caffe": "alexnet_caffe",
     "alexnet_owt": "alexnet_one_tower",
     "zfnet": "alexnet_one_tower",
     "cifar10_80sec": "cifar10_19pct",

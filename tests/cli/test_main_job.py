@@ -15,7 +15,8 @@ from small_runs import SMALL
 
 def test_a_run_leaves_all_that_is_promised(trained: Path) -> None:
     names = {p.name for p in trained.iterdir()}
-    assert {"recipe.toml", "run.json", "metrics.jsonl", "learning-curves.png", "conv1-kernels.png"} <= names
+    written = {"recipe.toml", "run.json", "metrics.jsonl", "digests.jsonl"}
+    assert written | {"learning-curves.png", "conv1-kernels.png"} <= names
     record = json.loads((trained / "run.json").read_text())
     assert record["status"] == "finished"
     assert record["estimate"]["steps"] == record["steps"]
@@ -23,6 +24,8 @@ def test_a_run_leaves_all_that_is_promised(trained: Path) -> None:
     assert {"model.safetensors", "velocity.safetensors", "state.json", "config.json", "MANIFEST.json"} == {
         p.name for p in checkpoint.iterdir()
     }
+    steps = [json.loads(line)["step"] for line in (trained / "digests.jsonl").read_text().splitlines()]
+    assert steps[0] == 0 and steps[-1] == record["steps"] and sorted(set(steps)) == steps
 
 
 def test_evaluate_prints_one_object(cli, trained: Path) -> None:

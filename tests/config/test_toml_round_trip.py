@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alexnet.config.load import build, to_table, to_toml
 from alexnet.optim.config import LayerConfig, OptimConfig
-from alexnet.optim.schedule import Constant, Cosine, Geometric, Plateau, Stage, Stages
+from alexnet.optim.schedule import Constant, Cosine, Geometric, Plateau, Polynomial, Stage, Stages
 from alexnet.training.config import CheckpointConfig, TrainConfig
 from alexnet.views.config import ViewConfig
 
@@ -34,7 +34,9 @@ class Recipe:
     edits: tuple[Free, ...] = ()
     view: ViewConfig = field(default_factory=ViewConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
-    schedule: Constant | Stages | Plateau | Geometric | Cosine | Free = field(default_factory=Constant)
+    schedule: Constant | Stages | Plateau | Geometric | Cosine | Polynomial | Free = field(
+        default_factory=Constant
+    )
     train: TrainConfig = field(default_factory=TrainConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
 
@@ -74,6 +76,7 @@ SCHEDULES = st.one_of(
     st.builds(Plateau, factor=RATES, max_drops=st.integers(0, 5)),
     st.builds(Geometric, steps=st.integers(2, 9), warmup_epochs=RATES),
     st.builds(Cosine, final=RATES),
+    st.builds(Polynomial, power=st.floats(0.1, 9), warmup_from=st.floats(0, 1)),
     FREE,
 )
 RECIPES = st.builds(

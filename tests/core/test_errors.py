@@ -16,9 +16,11 @@ EXIT_CODES = {
     "StorageError": 1,
     "CheckpointError": 1,
     "UsageError": 2,
+    "CommandLineError": 2,
     "RecipeError": 2,
     "DataError": 3,
     "DivergedError": 4,
+    "DriftError": 1,
     "StoppedError": 75,
 }
 

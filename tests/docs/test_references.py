@@ -13,13 +13,14 @@ from alexnet.runs.recipe import load_recipe, recipe_names
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "alexnet"
-PAGES = [ROOT / "docs" / name for name in ("paper-to-code.md", "corrections.md")]
+PAGES = [ROOT / "docs" / name for name in ("paper-to-code.md", "corrections.md", "distributed.md")]
 REFERENCE = re.compile(r"(?P<path>[\w./-]+\.(?:py|toml|md|c))(?:::(?P<name>[\w.-]+))?")
 FAMILIES = re.compile(r"(alexnet|cifar10|lenet\d)_\w+|caffenet|zfnet|lenet\d")
 
 
 def quoted(page: Path) -> list[str]:
-    return re.findall(r"`([^`]+)`", page.read_text(encoding="utf-8"))
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return re.findall(r"`([^`]+)`", prose)
 
 
 def all_quoted() -> list[str]:
@@ -118,7 +119,9 @@ def test_every_command_is_one(text):
         assert recipe.model.name in NETWORKS and recipe.model.init in INITIALIZATIONS
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "docs" / "networks.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "docs" / "networks.md", ROOT / "docs" / "scaling.md"], ids=lambda page: page.name
+)
 def test_links_lead_to_files_and_tables_are_even(page):
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):

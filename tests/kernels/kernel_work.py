@@ -4,10 +4,11 @@ import numpy as np
 import torch
 
 from alexnet.data.resize import resize_part
-from alexnet.ops import strided_conv
+from alexnet.ops import run_conv, strided_conv
 from alexnet.ops.fused import Norm, Pool, relu_lrn_pool
 from alexnet.ops.linear import linear
 from alexnet.ops.spatial_norm import spatial_response_norm
+from alexnet.ops.trust import norm
 from alexnet.optim.sgd import SGD
 from alexnet.views.plan import ViewPlan
 from alexnet.views.train_view import train_view
@@ -48,6 +49,10 @@ def blocks(narrow):
     return (strided_conv._space_to_depth(maps(2, 3, 19, 21, dtype=torch.float32), 4, 1, [5, 6], narrow),)
 
 
+def runs(dtype):
+    return (run_conv._pixel_runs(maps(2, 3, 19, 21, dtype=dtype), 5, 2),)
+
+
 def within_maps(dtype):
     x = maps(2, 24, 9, 11, dtype=dtype).requires_grad_()
     y = spatial_response_norm(x, size=5, alpha=0.01)
@@ -82,9 +87,13 @@ WORK = {
     "mean pool": lambda: stage(torch.bfloat16, None, average=True),
     "sgd f32": lambda: update(torch.float32),
     "sgd bf16": lambda: update(torch.bfloat16),
+    "norm f32": lambda: (norm(draw(9000)),),
+    "norm bf16": lambda: (norm(draw(9000).bfloat16()),),
     "matvec": few_rows,
     "blocks f32": lambda: blocks(narrow=False),
     "blocks bf16": lambda: blocks(narrow=True),
+    "runs f32": lambda: runs(torch.float32),
+    "runs bf16": lambda: runs(torch.bfloat16),
     "norm within maps f32": lambda: within_maps(torch.float32),
     "norm within maps bf16": lambda: within_maps(torch.bfloat16),
     "view f32": lambda: views(torch.float32),

@@ -57,6 +57,10 @@ ORDERS = {
         "conv1", "bn1", "relu1", "pool1", "conv2", "bn2", "relu2", "pool2", "conv3", "bn3", "relu3", "conv4", "bn4",
         "relu4", "conv5", "bn5", "relu5", *PAPER[14:],
     ],
+    "alexnet_bn_caffe": [
+        "conv1", "relu1", "pool1", "bn2", "conv2", "relu2", "pool2", "bn3", "conv3", "relu3", "bn4", "conv4", "relu4",
+        "bn5", "conv5", "relu5", *PAPER[14:],
+    ],
 }  # fmt: skip
 
 
@@ -206,6 +210,18 @@ def test_batch_normalization_takes_the_place_of_biases_and_normalizers():
         assert rows("alexnet_bn")[f"conv{number}"].bias is None
         assert rows("alexnet_bn")[f"bn{number}"] == BatchNorm(f"bn{number}")
     assert of("alexnet_bn", "bias", "fc6", "fc7", "fc8") == [1, 1, 0]
+
+
+def test_the_batch_normalized_net_of_the_large_batches_learns_no_scale_and_starts_no_bias_at_zero():
+    """Kernels, strides, fillers and eps of models/alexnet_bn/train_val2_fp16.prototxt."""
+    name = "alexnet_bn_caffe"
+    assert differing(name, "alexnet_caffe") == {*LAYERS[:5], "fc8", "bn2", "bn3", "bn4", "bn5"}
+    for number in range(2, 6):
+        assert rows(name)[f"bn{number}"] == BatchNorm(f"bn{number}", epsilon=1e-4, affine=False)
+    assert of(name, "bias", *LAYERS) == [0.01] * 5 + [0.1, 0.1, 0.01]
+    assert of(name, "std", *LAYERS) == [0.01] * 5 + [0.005, 0.005, 0.01]
+    net = built(tiny(name), 4)
+    assert not any("bn" in parameter for parameter, _ in net.named_parameters())
 
 
 @pytest.mark.parametrize(("name", "bias"), [("alexnet_caffe", 0.1), ("caffenet", 1)])

@@ -173,6 +173,7 @@ TWO_TOWERS = {
     "alexnet_148": ["conv3", "fc6", "fc7", "fc8"],
     "alexnet_150": ["fc8"],
     "alexnet_bn": ["conv3", "fc6", "fc7", "fc8"],
+    "alexnet_bn_caffe": ["conv3", "fc6", "fc7", "fc8"],
     "alexnet_pool2": ["conv3", "fc6", "fc7", "fc8"],
 }
 """Caffe's nets are left out: their normalizers, on one device, run over the seam, which is not counted."""

@@ -142,6 +142,15 @@ def test_maps_are_masked_unit_by_unit():
     assert torch.equal(maps.flatten(1), flat)
 
 
+@pytest.mark.parametrize("rate", [0.5, 0.3])
+@pytest.mark.parametrize("part", [slice(0, 33), slice(33, 34), slice(34, 120)])
+def test_a_part_of_the_units_has_its_part_of_the_mask(rate, part):
+    whole, own = Dropout(rate, name="drop6"), Dropout(rate, name="drop6")
+    own.part, x = part, torch.ones(3, 120)
+    with dropout_draws(KEY, 0, np.arange(3)):
+        assert torch.equal(own(x[:, part]), whole(x)[:, part])
+
+
 def test_sixteen_bit_activations_keep_their_type():
     for inverted in (False, True):
         with dropout_draws(KEY, 0, np.arange(2)):

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+import torch.fx.experimental.proxy_tensor
+import torch.utils._python_dispatch
 from torch import Tensor
 
 from alexnet.ops.operator import operator
@@ -74,3 +76,30 @@ def test_the_compiler_calls_a_function_and_never_looks_into_it():
     assert seen == [False] * 4
     assert outside(torch.ones(3)) == 3
     torch.compiler.reset()
+
+
+@pytest.mark.parametrize("followed", [False, True])
+def test_followed_or_not_it_computes_the_same(followed, monkeypatch):
+    if followed:
+        monkeypatch.setattr("alexnet.ops.operator.unwatched", lambda *tensors: False)
+    x = torch.linspace(-1, 1, 7, dtype=torch.float64).requires_grad_()
+    cube(x, 2.0).sum().backward()
+    assert torch.equal(x.grad, 6 * x.detach() ** 2)
+    assert not cube(x.detach(), 2.0).requires_grad
+    with torch.no_grad():
+        assert not cube(x, 2.0).requires_grad
+
+
+def test_whoever_follows_sees_the_operator_by_its_name():
+    seen = []
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, arguments=(), options=None):
+            seen.append(str(function))
+            return function(*arguments, **(options or {}))
+
+    with Watch():
+        cube(torch.ones(2), 2.0)
+    assert "alexnet_tests.cube.default" in seen
+    traced = torch.fx.experimental.proxy_tensor.make_fx(lambda x: cube(x, 2.0))(torch.ones(2))
+    assert "alexnet_tests.cube" in traced.code

@@ -5,9 +5,11 @@ from importlib import resources
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alexnet.config.load import build, read_toml
-from alexnet.optim.schedule import Constant, Cosine, Geometric, Plateau, Rates, Stage, Stages
+from alexnet.optim.schedule import Constant, Cosine, Geometric, Plateau, Polynomial, Rates, Stage, Stages
 
 RECIPES = resources.files("alexnet") / "recipes"
 DIARY_145 = build(Stages, read_toml(RECIPES / "alexnet-145-ilsvrc2012.toml")["schedule"])
@@ -21,6 +23,8 @@ EVERY = [
     Geometric(warmup_epochs=2),
     Cosine(),
     Cosine(warmup_epochs=3),
+    Polynomial(),
+    Polynomial(power=1.0, warmup_epochs=5, warmup_from=0.1),
 ]
 
 
@@ -153,12 +157,6 @@ def test_geometric_noise_ends_at_its_fraction():
     assert Geometric().rates(89.9, 90, []).color_noise
 
 
-def test_warm_up_rises_linearly_from_zero_for_weights_and_biases():
-    rates = [Geometric(warmup_epochs=2).rates(e, 90, []) for e in (0, 0.5, 1, 2, 3)]
-    assert [r.scale for r in rates] == pytest.approx([0, 0.25, 0.5, 1, 1])
-    assert [r.bias_scale for r in rates] == pytest.approx([0, 0.25, 0.5, 1, 1])
-
-
 @pytest.mark.parametrize("options", [{"steps": 1}, {"steps": 0}, {"factor": 0}, {"factor": -2.0}])
 def test_geometric_without_steps_is_refused(options):
     with pytest.raises(ValueError, match="geometric needs"):
@@ -179,11 +177,74 @@ def test_cosine_ends_at_its_final_factor():
 
 
 def test_cosine_begins_after_the_warm_up():
-    assert scales(Cosine(warmup_epochs=2), 10, (0, 1, 2, 6, 10)) == pytest.approx([0, 0.5, 1, 0.5, 0])
-    assert scales(Cosine(warmup_epochs=10), 10, (0, 5)) == pytest.approx([0, 0.5])
+    cosine = Cosine(warmup_epochs=2, warmup_from=0.2)
+    assert scales(cosine, 10, (0, 1, 2, 6, 10)) == pytest.approx([0.2, 0.6, 1, 0.5, 0])
+    assert scales(Cosine(warmup_epochs=10, warmup_from=0), 10, (0, 5)) == pytest.approx([0, 0.5])
 
 
-@pytest.mark.parametrize("schedule", [Cosine(), Cosine(warmup_epochs=1), Geometric()], ids=lambda s: s.kind)
+# --- polynomial
+
+
+@given(st.floats(0, 1), st.floats(0.1, 4), st.integers(1, 200))
+def test_polynomial_is_a_power_of_what_is_left(part, power, epochs):
+    assert Polynomial(power=power).rates(part * epochs, epochs, []).scale == pytest.approx(
+        (1 - part) ** power, rel=1e-9, abs=1e-9
+    )
+
+
+def test_polynomial_begins_after_the_warm_up_and_ends_at_zero():
+    schedule = Polynomial(warmup_epochs=10, warmup_from=0.1)
+    assert scales(schedule, 110, (0, 5, 10, 60, 110, 111)) == pytest.approx([0.1, 0.55, 1, 0.25, 0, 0])
+    assert schedule.rates(60, 110, []).bias_scale == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("power", [0, -1.0, math.nan])
+def test_polynomial_that_does_not_fall_is_refused(power):
+    with pytest.raises(ValueError, match="power must be positive"):
+        Polynomial(power=power)
+
+
+# --- warm-up
+
+
+def test_warm_up_rises_linearly_for_weights_and_biases():
+    rates = [Geometric(warmup_epochs=2, warmup_from=0.2).rates(e, 90, []) for e in (0, 0.5, 1, 2, 3)]
+    assert [r.scale for r in rates] == pytest.approx([0.2, 0.4, 0.6, 1, 1])
+    assert [r.bias_scale for r in rates] == pytest.approx([0.2, 0.4, 0.6, 1, 1])
+
+
+@pytest.mark.parametrize("kind", [Geometric, Cosine, Polynomial])
+def test_a_warm_ups_first_step_is_not_wasted(kind):
+    rates = kind(warmup_epochs=5).rates(0, 90, [])
+    assert rates.scale == rates.bias_scale == 0.01
+
+
+@pytest.mark.parametrize("kind", [Geometric, Cosine, Polynomial])
+def test_without_a_warm_up_the_first_rate_is_the_starting_rate(kind):
+    assert kind(warmup_from=0.5).rates(0, 90, []).scale == 1
+
+
+def test_the_linear_rule_begins_with_the_rate_of_the_small_batch():
+    """Goyal et al. 2017, section 2.2: from the rate of 256 images to that of 8,192 in five epochs."""
+    schedule = Polynomial(warmup_epochs=5, warmup_from=256 / 8192)
+    assert [3.2 * s for s in scales(schedule, 90, (0, 5))] == pytest.approx([0.1, 3.2])
+
+
+@pytest.mark.parametrize("kind", [Geometric, Cosine, Polynomial])
+@pytest.mark.parametrize(
+    "options",
+    [{"warmup_epochs": -1.0}, {"warmup_epochs": math.nan}, {"warmup_from": -0.1}, {"warmup_from": 1.1}],
+)
+def test_a_warm_up_that_does_not_rise_is_refused(kind, options):
+    with pytest.raises(ValueError, match=r"warmup_epochs must not be negative, warmup_from in 0 \.\. 1"):
+        kind(**options)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [Cosine(), Cosine(warmup_epochs=1), Geometric(), Polynomial(), Polynomial(warmup_epochs=1)],
+    ids=lambda s: s.kind,
+)
 def test_rates_never_rise_after_the_warm_up(schedule):
     got = scales(schedule, 9, [1 + i / 100 for i in range(801)])
     assert all(a >= b for a, b in pairwise(got))

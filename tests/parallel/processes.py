@@ -4,11 +4,10 @@ import multiprocessing
 import os
 import socket
 import traceback
-from datetime import timedelta
 
 import torch
 
-from alexnet.parallel.ranks import joined
+from alexnet.parallel.ranks import Ranks, joined
 from alexnet.parallel.world import World
 
 _PATIENCE = 120
@@ -50,8 +49,7 @@ def _work(rank, size, port, silence, results, function, arguments):
     }
     torch.set_num_threads(1)
     try:
-        world, limit = World(rank, size, rank, size), timedelta(seconds=silence)
-        with joined(world, torch.device("cpu"), silence=limit) as ranks:
+        with joined(Ranks(World(rank, size, rank, size)), silence=silence) as ranks:
             results.put((rank, (function(ranks, *arguments), None)))
     except BaseException:
         results.put((rank, (None, traceback.format_exc())))

@@ -68,10 +68,11 @@ def run_plan(plan: list[dict], folder: Path) -> list[dict]:
 
 
 def final_digests(run: Path) -> dict[str, str]:
-    """Return the digests of the last checkpoint's tensors, by file name; says which step it is of."""
+    """Return the digests of the last checkpoint's tensors, which step it is of, and those of all planned ones."""
     last = sorted((run / "checkpoints").glob("step-*"))[-1]
     names = ("model.safetensors", "velocity.safetensors")
-    return {"step": last.name} | {n: hashlib.sha256((last / n).read_bytes()).hexdigest() for n in names}
+    found = {n: hashlib.sha256((last / n).read_bytes()).hexdigest() for n in names}
+    return found | {"step": last.name, "logged": (run / "digests.jsonl").read_text()}
 
 
 def kills(count: int, seed: int) -> list[dict]:

@@ -10,7 +10,9 @@ import torch
 
 from alexnet.core.errors import StoppedError
 from alexnet.optim.schedule import Plateau
+from alexnet.parallel.layout import Layout
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.tensors import give_start, held
 from alexnet.runs.train import restore
 from alexnet.training.config import CheckpointConfig
 from alexnet.training.hooks.metrics_log import MetricsLog, read_metrics
@@ -36,12 +38,17 @@ def stop_after(step):
     return request, Stop()
 
 
+def parts_of(learner):
+    """What `restore` reads of a run's parts; its beginning is the network of seed 0."""
+    return SimpleNamespace(learner=learner, layout=Layout(), beginning=lambda: held(tiny_run.learner()))
+
+
 def run(path, *, until=None, in_validation=False, schedule="stages", init_seed=0, every_steps=None, **config):
     """Run, or go on with, a run in a folder; returns its learner, state and lines of metrics."""
     made = tiny_run.learner(schedule=SCHEDULES[schedule], init_seed=init_seed)
     folder = RunFolder(path)
     folder.path.mkdir(exist_ok=True)
-    state = restore(SimpleNamespace(learner=made, reset=lambda: None), folder, lambda line: None)
+    state = give_start(made, restore(parts_of(made), folder, lambda line: None), Layout())
     request, stop = stop_after(None if in_validation else until)
 
     def save(place):
@@ -160,9 +167,7 @@ def test_a_damaged_newest_checkpoint_costs_its_steps_only(uninterrupted, tmp_pat
 
 
 def test_a_run_without_a_checkpoint_starts_at_its_beginning(tmp_path):
-    made = tiny_run.learner()
-    assert (
-        restore(SimpleNamespace(learner=made, reset=lambda: None), RunFolder(tmp_path), lambda line: None)
-        == TrainState()
-    )
+    made = tiny_run.learner(init_seed=1)
+    start = restore(parts_of(made), RunFolder(tmp_path), lambda line: None)
+    assert give_start(made, start, Layout()) == TrainState()
     assert tiny_run.same_bits(made, tiny_run.learner())

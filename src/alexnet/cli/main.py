@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
 import alexnet
-from alexnet.core.errors import AlexNetError, UsageError, printable
+from alexnet.core.errors import AlexNetError, CommandLineError, printable
 from alexnet.core.files import storage_error
 from alexnet.core.names import nearest
+from alexnet.parallel.world import rank_here
 
 VERBS = {
     "demo": ("alexnet.cli.demo:demo", "The whole path on rendered pictures in a few minutes."),
@@ -26,8 +28,13 @@ VERBS = {
     "show": ("alexnet.cli.show:show", "Look at packs, recipes and networks."),
     "download": ("alexnet.cli.download:download", "Fetch a public dataset."),
     "bench": ("alexnet.cli.bench:bench", "Speed beside other programs on this machine."),
+    "plan": ("alexnet.cli.plan:plan", "How long a step would take on several devices."),
     "doctor": ("alexnet.cli.doctor:doctor", "What this machine offers, and what is missing."),
 }
+_FIRST_SPEAKS = 5.0
+"""Seconds that a process of torchrun waits before it ends after what all have met: torchrun ends all with the first to
+end, and the first process is to have said it."""
+
 _HELP = """\
 AlexNet (2012), from a folder of pictures to the paper's tables.
 
@@ -73,13 +80,14 @@ def run(arguments: list[str]) -> int:
         )
         sys.stdout.flush()
     except CycloptsError as error:
-        return _fail(UsageError(_usage_line(error), remedy="see `alexnet --help`"), arguments)
+        return _fail(CommandLineError(_usage_line(error), remedy="see `alexnet --help`"), arguments)
     except AlexNetError as error:
         if os.environ.get("ALEXNET_DEBUG") == "1":
             raise
         return _fail(error, arguments)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        if not rank_here():
+            print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nothing is left to say.
@@ -96,18 +104,23 @@ def run(arguments: list[str]) -> int:
 
 def _check_verb(arguments: Sequence[str]) -> None:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
-        raise UsageError(f"there is no verb {arguments[0]!r}", remedy=nearest(arguments[0], VERBS))
+        raise CommandLineError(f"there is no verb {arguments[0]!r}", remedy=nearest(arguments[0], VERBS))
 
 
 def _fail(error: AlexNetError, arguments: Sequence[str]) -> int:
-    if "--json" in arguments:
+    rank = rank_here()
+    if rank and error.seen_by_all:
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            time.sleep(_FIRST_SPEAKS)
+        return error.exit_code
+    if "--json" in arguments and not rank:
         kind = type(error).__name__
         print(
             json.dumps(
                 {"error": {"kind": kind, "what": error.what, "where": error.where, "remedy": error.remedy}}
             )
         )
-    print(f"alexnet: {error}", file=sys.stderr)
+    print(f"alexnet: rank {rank}: {error}" if rank else f"alexnet: {error}", file=sys.stderr)
     return error.exit_code
 
 

@@ -13,8 +13,12 @@ from alexnet.core.allocator import keep_freed_memory
 from alexnet.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
     from alexnet.data.pack.read import Pack
-    from alexnet.parallel.ranks import Ranks
+    from alexnet.parallel.world import World
     from alexnet.runs.recipe import Recipe
     from alexnet.runs.train import RunResult
 
@@ -81,8 +85,7 @@ def train(  # noqa: PLR0913 - the command's options
         }
         if extra := [name for name, value in given.items() if value is not None]:
             raise UsageError(f"--resume takes everything from the run; leave out {', '.join(extra)}")
-        result = _resume(resume, device)
-        return _report(result, json) if result else 0
+        return _resume(resume, device, json)
     if recipe is None or data is None:
         missing = "RECIPE" if recipe is None else "--data"
         raise UsageError(
@@ -100,70 +103,88 @@ def train(  # noqa: PLR0913 - the command's options
 def _start(
     name: str, data: str, output_dir: Path | None, device: str, changes: list[str], **options: Any
 ) -> int:
+    from alexnet.parallel.world import from_environment
     from alexnet.runs.recipe import load_recipe
 
-    recipe = load_recipe(name, changes)
-    keep_freed_memory()
-    from alexnet.data.sources.options import SourceOptions
-    from alexnet.parallel.ranks import joined
+    world = from_environment()
+
+    def prepare() -> tuple[Recipe, Pack, torch.device]:
+        recipe = load_recipe(name, changes)
+        place = _place(device, recipe, world)
+        pack = _open(data, recipe, options["format"], smoke=options["smoke"])
+        return _smoke(recipe, len(pack.split("train"))) if options["smoke"] else recipe, pack, place
+
+    if not world.leads:
+        return 0 if options["dry_run"] else _follow(world, prepare)
+    recipe, pack, place = prepare()
+    if options["dry_run"]:
+        return _dry_run(recipe, pack, place, options["json"])
+    return _report(_train(recipe, pack, output_dir, place, world), options["json"])
+
+
+def _train(
+    recipe: Recipe, pack: Pack, output_dir: Path | None, device: torch.device, world: World
+) -> RunResult:
+    """Train, or go on where the same start of torchrun broke off."""
+    from alexnet.data.pack.read import Pack
+    from alexnet.parallel.ranks import Ranks
+    from alexnet.runs import train as runs
+    from alexnet.runs.launch import broken_off
+    from alexnet.runs.places import new_run_folder
+
+    ranks = Ranks(world, device)
+    if folder := broken_off(output_dir, recipe, pack, world):
+        return runs.resume(folder, device, Pack.open, ranks)
+    return runs.start(recipe, pack, output_dir or new_run_folder(recipe.name), device, ranks)
+
+
+def _resume(path: Path, device: str, json: bool) -> int:
+    from alexnet.data.pack.read import Pack
+    from alexnet.parallel.ranks import Ranks
     from alexnet.parallel.world import from_environment
-    from alexnet.runs.data import open_data
+    from alexnet.runs import train as runs
+    from alexnet.runs.folder import RunFolder
+    from alexnet.runs.recipe import load_recipe
+
+    world, folder = from_environment(), RunFolder(path)
+
+    def prepare() -> tuple[Recipe, Pack, torch.device]:
+        record = folder.read_record()
+        recipe = load_recipe(folder.recipe)
+        return recipe, Pack.open(Path(record["data"])), _place(device, recipe, world)
+
+    if not world.leads:
+        return _follow(world, prepare)
+    folder.read_record()
+    place = _place(device, load_recipe(folder.recipe), world)
+    return _report(runs.resume(path, place, Pack.open, Ranks(world, place)), json)
+
+
+def _follow(world: World, prepare: Callable[[], tuple[Recipe, Pack, torch.device]]) -> int:
+    from alexnet.runs.follow import follow
+
+    follow(world, prepare)
+    return 0
+
+
+def _place(name: str, recipe: Recipe, world: World) -> torch.device:
     from alexnet.runs.devices import choose_device
 
-    world = from_environment()
-    place = choose_device(device, _threads(recipe), world)
+    keep_freed_memory()
+    return choose_device(name, _threads(recipe), world)
+
+
+def _open(data: str, recipe: Recipe, format: str | None, *, smoke: bool) -> Pack:
+    from alexnet.data.sources.options import SourceOptions
+    from alexnet.runs.data import open_data
+
     source = SourceOptions(
         val_fraction=recipe.data.val_fraction,
         seed=recipe.seed,
         subset=recipe.model.num_classes != 1000,
     )
-    classes = None if options["smoke"] else recipe.model.num_classes
-
-    def open_pack() -> Pack:
-        return open_data(data, recipe.data, source, format=options["format"], num_classes=classes)
-
-    if options["dry_run"]:
-        return _dry_run(recipe, open_pack(), place, options["json"]) if world.leads else 0
-    with joined(world, place, first=open_pack) as ranks:
-        pack = open_pack()
-        if options["smoke"]:
-            recipe = _smoke(recipe, len(pack.split("train")))
-        result = _train(recipe, pack, output_dir, ranks)
-    return _report(result, options["json"]) if result else 0
-
-
-def _train(recipe: Recipe, pack: Pack, output_dir: Path | None, ranks: Ranks) -> RunResult | None:
-    """Train, or go on where an earlier attempt of the same torchrun broke off."""
-    from alexnet.data.pack.read import Pack
-    from alexnet.runs import train as runs
-    from alexnet.runs.follow import follow
-    from alexnet.runs.launch import broken_off
-    from alexnet.runs.places import new_run_folder
-
-    if not ranks.world.leads:
-        return follow(recipe, pack, ranks)
-    if ranks.world.attempt and (folder := broken_off(output_dir)):
-        return runs.resume(folder, ranks.device, Pack.open, ranks)
-    return runs.start(recipe, pack, output_dir or new_run_folder(recipe.name), ranks.device, ranks)
-
-
-def _resume(path: Path, device: str) -> RunResult | None:
-    keep_freed_memory()
-    from alexnet.data.pack.read import Pack
-    from alexnet.parallel.ranks import joined
-    from alexnet.parallel.world import from_environment
-    from alexnet.runs import train as runs
-    from alexnet.runs.devices import choose_device
-    from alexnet.runs.folder import RunFolder
-    from alexnet.runs.follow import follow
-    from alexnet.runs.recipe import load_recipe
-
-    record = RunFolder(path).read_record()
-    recipe, world = load_recipe(RunFolder(path).recipe), from_environment()
-    with joined(world, choose_device(device, _threads(recipe), world)) as ranks:
-        if not world.leads:
-            return follow(recipe, Pack.open(Path(record["data"])), ranks)
-        return runs.resume(path, ranks.device, Pack.open, ranks)
+    classes = None if smoke else recipe.model.num_classes
+    return open_data(data, recipe.data, source, format=format, num_classes=classes)
 
 
 def _threads(recipe: Recipe) -> int:
@@ -200,6 +221,8 @@ def _report(result: Any, json: bool) -> int:
             f"{line['split']}: top-1 error {100 * line['top1_error']:.2f} %, top-5 error "
             f"{100 * line['top5_error']:.2f} % ({line['count']} images, one view)"
         )
+    if result.crossing:
+        print(f"between processes: {result.crossing}")
     print(f"run: {result.folder}")
     print(
         f"next: alexnet evaluate {result.folder}   alexnet predict {result.folder} PICTURE...", file=sys.stderr

@@ -15,6 +15,8 @@ class AlexNetError(Exception):
     """
 
     exit_code = 1
+    seen_by_all = False
+    """Whether all processes of a run meet it together, so that the first one says it for all."""
 
     def __init__(self, what: str, *, where: object = None, remedy: str | None = None):
         self.what = what
@@ -40,6 +42,12 @@ class UsageError(AlexNetError):
     exit_code = 2
 
 
+class CommandLineError(UsageError):
+    """A command line that cannot be read, by no process that was started with it."""
+
+    seen_by_all = True
+
+
 class RecipeError(UsageError):
     """A recipe key, value or combination that is refused."""
 
@@ -54,6 +62,13 @@ class DivergedError(AlexNetError):
     """A training run whose numbers stopped being finite."""
 
     exit_code = 4
+    seen_by_all = True
+
+
+class DriftError(AlexNetError):
+    """Processes that train one network and no longer hold the same weights."""
+
+    seen_by_all = True
 
 
 class StorageError(AlexNetError):
@@ -68,6 +83,7 @@ class StoppedError(AlexNetError):
     """A run that was asked to stop, saved its state and can be continued."""
 
     exit_code = 75
+    seen_by_all = True
 
 
 def printable(text: str) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from alexnet.gpu.launch import launch
+from alexnet.ops.trust import trust_ratio
 
 _BLOCK = 1024
 
@@ -55,7 +56,8 @@ class OnePassSGD:
     change. What is new lies on the device: the rates, and a switch that holds the weights where a loss is not finite.
 
     Args:
-        optimizer: Its groups name parameters, `lr`, `momentum` and `weight_decay`; its state holds `velocity`.
+        optimizer: Its groups name parameters, `lr`, `momentum`, `weight_decay` and `trust`; its state holds
+            `velocity`.
         working: For a parameter, the leaf tensor of another dtype that the network computes with: its gradient is
             read, and it receives the new weight.
         overlap: Update each parameter as soon as its gradient is there, on a second stream beside the rest of the
@@ -124,11 +126,17 @@ class OnePassSGD:
     def _update(self, group: dict, p: Tensor) -> None:
         self._waiting.discard(id(p))
         leaf = self._leaf(p)
-        tensors = p.detach(), self.optimizer.state[p]["velocity"], leaf.grad, self._rates[self._row[id(group)]]
         copy = None if leaf is p else leaf.detach()
-        if self._stream is None:
-            sgd_update(*tensors, copy)
-            return
-        self._stream.wait_stream(torch.cuda.current_stream(p.device))
+        if self._stream is not None:
+            self._stream.wait_stream(torch.cuda.current_stream(p.device))
         with torch.cuda.stream(self._stream):
-            sgd_update(*tensors, copy)
+            rates = self._trusted(group, p, leaf.grad)
+            sgd_update(p.detach(), self.optimizer.state[p]["velocity"], leaf.grad, rates, copy)
+
+    def _trusted(self, group: dict, p: Tensor, gradient: Tensor) -> Tensor:
+        rates = self._rates[self._row[id(group)]]
+        if group["trust"] is None:
+            return rates
+        rates = rates.clone()
+        rates[0] *= trust_ratio(p, gradient, group["trust"], group["weight_decay"])
+        return rates

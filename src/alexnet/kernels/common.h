@@ -62,11 +62,17 @@ INLINE float from_bf16(uint16_t bits) {
     return value;
 }
 
+/* For what is a number: a tenth of the time of a view goes to the question. */
+INLINE uint16_t number_to_bf16(float value) {
+    uint32_t word;
+    memcpy(&word, &value, 4);
+    return (uint16_t)((word + 0x7FFF + ((word >> 16) & 1)) >> 16);
+}
+
 INLINE uint16_t to_bf16(float value) {
     uint32_t word;
     memcpy(&word, &value, 4);
-    uint32_t rounded = (word + 0x7FFF + ((word >> 16) & 1)) >> 16;
-    return (word & 0x7FFFFFFF) > 0x7F800000 ? 0x7FC0 : (uint16_t)rounded;
+    return (word & 0x7FFFFFFF) > 0x7F800000 ? 0x7FC0 : number_to_bf16(value);
 }
 
 /* s**(-1/4) for s > 0, 0 for infinity: a guess on the bits, a step of Householder's method to the fourth power of its error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -19,8 +20,8 @@ _PIECES = 8
 """Cut for each thread, so that one which the system holds up leaves its work to the others."""
 
 
-class _Value(ctypes.Union):
-    _fields_ = (("p", ctypes.c_void_p), ("i", ctypes.c_int64), ("r", ctypes.c_double))
+_ADDRESS, _BYTES = struct.Struct("=q"), 8
+"""What a value takes: an address, an integer or a number (`Value` in common.h)."""
 
 
 class _Team(NamedTuple):
@@ -57,29 +58,26 @@ class Call:
         library = _library()
         assert library is not None, "the caller checks available() first"
         self._kernel, self._team = getattr(library, name), library.alexnet_team
-        self._array = (_Value * len(values))(
-            *[_Value(r=v) if isinstance(v, float) else _Value(i=v or 0) for v in values]
-        )
+        kinds = "".join(["d" if isinstance(v, float) else "q" for v in values])
+        self._values = struct.pack(f"={kinds}", *[v or 0 for v in values])
         self._open = [place for place, value in enumerate(values) if value is None]
         self._count, self._parts = count, max(1, min(parts, count))
 
     def run(self, *addresses: int) -> None:
         """Run it with these addresses in the places that were left open, in order."""
-        array = self._array
-        if self._open:
-            array = type(array).from_buffer_copy(array)
-            for place, address in zip(self._open, addresses, strict=True):
-                array[place].i = address
+        values = ctypes.create_string_buffer(self._values, len(self._values))
+        for place, address in zip(self._open, addresses, strict=True):
+            _ADDRESS.pack_into(values, _BYTES * place, address)
         team = _openmp() if self._parts > 1 else None
         if team:
             pieces = min(self._parts * _PIECES, self._count)
-            self._team(self._kernel, self._count, pieces, self._parts, array, *team)
+            self._team(self._kernel, self._count, pieces, self._parts, values, *team)
         else:
-            self._run_on_own_threads(array)
+            self._run_on_own_threads(values)
 
-    def _run_on_own_threads(self, array: ctypes.Array) -> None:
+    def _run_on_own_threads(self, values: ctypes.Array) -> None:
         edges = [self._count * i // self._parts for i in range(self._parts + 1)]
-        calls = [(start, stop, part, array) for part, (start, stop) in enumerate(pairwise(edges))]
+        calls = [(start, stop, part, values) for part, (start, stop) in enumerate(pairwise(edges))]
         waiting = [_pool(self._parts - 1).submit(self._kernel, *call) for call in calls[1:]]
         self._kernel(*calls[0])
         for future in waiting:

@@ -3,6 +3,8 @@
 #elif defined(__GNUC__)
 #pragma GCC optimize("fp-contract=fast")
 #endif
+#include "narrow_pool.h"
+#include "narrow_unpool.h"
 #include "normalize.h"
 #include "pool.h"
 
@@ -21,6 +23,10 @@ INLINE void forward(int64_t start, int64_t stop, int64_t part, const Value *v, i
     const int64_t line = t->width * t->channels, out_line = t->out_width * t->channels;
     float *ring = (float *)v[17].p + part * (t->size * line + 2 * out_line), *out = ring + t->size * line;
     int32_t *places = v[2].p ? (int32_t *)(out + out_line) : 0;
+    if (narrow && t->relu && fits_narrow_pool(t)) {
+        narrow_pool(start, stop, v, t, (uint16_t *)out);
+        return;
+    }
     Towers towers;
     make_towers(&towers, t);
     int64_t image = -1, ready = 0;
@@ -60,6 +66,10 @@ INLINE void backward(int64_t start, int64_t stop, int64_t part, const Value *v, 
     const int64_t line = t->width * t->channels, out_line = t->out_width * t->channels, all = t->width * t->groups;
     const int64_t slots = (t->size + t->stride - 1) / t->stride;
     float *row = (float *)v[18].p + part * (line + 2 * slots * out_line), out[MAX_CHANNELS];
+    if (narrow && fits_narrow_pool(t)) {
+        narrow_unpool(start, stop, v, t, (uint16_t *)row);
+        return;
+    }
     Pooled pooled = {row + line, (int32_t *)(row + line + slots * out_line), slots, -1};
     Towers x, products;
     make_towers(&x, t), make_towers(&products, t);

@@ -107,19 +107,30 @@ INLINE void write_past(char *out, const char *line, int64_t bytes) {
     memcpy(out, line, (size_t)bytes);
 }
 
-/* One row of image n, from its pixels, its shift and the mean. */
-INLINE void compute(const View *t, int64_t n, const uint8_t *p, const float *o, const float *m, void *out, int narrow) {
-    const int64_t row = t->out_width * t->channels;
-    const float g = t->gain[n], s = t->scale[n];
+INLINE float color(float pixel, float gain, float shift, float mean, float scale, int plain) {
+    return plain ? (pixel + shift) - mean : ((gain * pixel + shift) - mean) * scale;
+}
+
+INLINE void compute_row(const uint8_t *p, const float *o, const float *m, float g, float s, int64_t row, void *out,
+                        int narrow, int plain) {
     float *wide = out;
     uint16_t *half = out;
     if (narrow) {
         INDEPENDENT
-        for (int64_t i = 0; i < row; i++) half[i] = to_bf16(((g * (float)p[i] + o[i]) - m[i]) * s);
+        for (int64_t i = 0; i < row; i++) half[i] = number_to_bf16(color(p[i], g, o[i], m[i], s, plain));
     } else {
         INDEPENDENT
-        for (int64_t i = 0; i < row; i++) wide[i] = ((g * (float)p[i] + o[i]) - m[i]) * s;
+        for (int64_t i = 0; i < row; i++) wide[i] = color(p[i], g, o[i], m[i], s, plain);
     }
+}
+
+/* One row of image n, from its pixels, its shift and the mean; products with 1 are left out, and are the same bits. */
+INLINE void compute(const View *t, int64_t n, const uint8_t *p, const float *o, const float *m, void *out, int narrow) {
+    const float g = t->gain[n], s = t->scale[n];
+    if (g == 1 && s == 1)
+        compute_row(p, o, m, 1, 1, t->out_width * t->channels, out, narrow, 1);
+    else
+        compute_row(p, o, m, g, s, t->out_width * t->channels, out, narrow, 0);
 }
 
 /* Read the rows of image n that its crop shows to their places in a picture; returns the picture. */

@@ -90,6 +90,17 @@ def _as_in_caffe(table: Table) -> Table:
     return caffe(change(table, "norm1", "norm2", groups=1, alpha=1e-4 / 5, k=1.0))
 
 
+def _batch_norm_in_caffe(table: Table) -> Table:
+    """Maps normalized in front of conv2 to conv5, without scale or shift; no bias starts at zero.
+
+    LARS moves a bias too in the program this is of, and could not move one of length zero.
+    """
+    table = without(table, "norm1", "norm2")
+    for number, behind in enumerate(("pool1", "pool2", "relu3", "relu4"), start=2):
+        table = insert_after(table, behind, BatchNorm(f"bn{number}", epsilon=1e-4, affine=False))
+    return change(table, *(f"conv{n}" for n in range(1, 6)), "fc8", bias=0.01)
+
+
 def _one_weird_trick(table: Table) -> Table:
     """64, 192, 384, 256, 256 maps in one tower, no normalization, dropout before the layers it was behind."""
     table = change(without(_one_tower(table), "norm1", "norm2"), "conv1", channels=64, pad=2, pad_after=0)
@@ -169,6 +180,12 @@ FAMILY: tuple[NetSpec, ...] = (
         "caffenet",
         change(_pool_first(_CAFFE), "conv2", "conv4", "conv5", "fc6", "fc7", bias=1),
         "bvlc_reference_caffenet of Caffe: pool before norm, biases of 1",
+        side=227,
+    ),
+    _spec(
+        "alexnet_bn_caffe",
+        _batch_norm_in_caffe(_CAFFE),
+        "models/alexnet_bn/train_val2_fp16.prototxt of borisgin/nvcaffe, for batches of 8,192 and more",
         side=227,
     ),
     _spec(

@@ -38,7 +38,10 @@ _WORDS: dict[type, tuple[Callable[[Any], str], dict[str, object]]] = {
         lambda row: f"spatial norm {row.size}x{row.size}",
         {"alpha": None, "beta": 0.75, "k": None},
     ),
-    BatchNorm: (lambda row: "batch norm", {"momentum": 0.1, "epsilon": 1e-5}),
+    BatchNorm: (
+        lambda row: "batch norm" if row.affine else "batch norm without scale",
+        {"momentum": 0.1, "epsilon": 1e-5},
+    ),
     Pool: (lambda row: f"{row.kind} pool {row.size}x{row.size}", {"stride": None, "ceil": False}),
     Subsample: (lambda row: f"subsample {row.size}x{row.size}, {row.kind}", {}),
     Dropout: (lambda row: f"dropout {number(row.rate)}", {"inverted": False}),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from alexnet.nets import rows
 from alexnet.nets.digits import DIGIT_CODES
-from alexnet.ops import packed_conv, strided_conv
+from alexnet.ops import packed_conv, run_conv, strided_conv
 from alexnet.ops.dropout import Dropout
 from alexnet.ops.linear import bind as bind_linear
 from alexnet.ops.linear import is_few, linear
@@ -60,6 +60,8 @@ class Convolution(nn.Conv2d):
             return strided_conv.strided_conv2d(x, self.weight, self.bias, stride, pad, self.pad_after)
         if self.pad_after:
             x = F.pad(x, (0, self.pad_after, 0, self.pad_after))
+        elif run_conv.takes(x, self.weight, stride, self.groups, pad):
+            return run_conv.run_conv2d(x, self.weight, self.bias, pad)
         if packed_conv.takes(x, self.weight):
             return packed_conv.packed_conv2d(
                 x, self.weight, self.bias, pad=pad, stride=stride, groups=self.groups
@@ -254,7 +256,7 @@ _BUILDERS: dict[type, Callable[[Any, tuple[int, ...], tuple[int, ...]], nn.Modul
     rows.Activation: lambda row, _, __: Activation(row.kind),
     rows.Lrn: lambda row, _, __: LocalResponseNorm(row),
     rows.SpatialNorm: lambda row, _, __: SpatialResponseNorm(row),
-    rows.BatchNorm: lambda row, shape, _: nn.BatchNorm2d(shape[0], eps=row.epsilon, momentum=row.momentum),
+    rows.BatchNorm: lambda row, shape, _: nn.BatchNorm2d(shape[0], row.epsilon, row.momentum, row.affine),
     rows.Pool: lambda row, _, __: _pool(row),
     rows.Dropout: lambda row, _, __: Dropout(row.rate, inverted=row.inverted, name=row.name),
 }

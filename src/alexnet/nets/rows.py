@@ -110,12 +110,14 @@ class SpatialNorm:
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """Batch normalization per map, with scale and shift."""
+    """Batch normalization per map."""
 
     name: str
     momentum: float = 0.1
     """Weight of a new batch in the running statistics, as torch counts it."""
     epsilon: float = 1e-5
+    affine: bool = True
+    """Whether a learned scale and shift of each map follow."""
 
 
 @dataclass(frozen=True)

@@ -90,5 +90,5 @@ def _counts(row: Row, shape: tuple[int, ...], out: tuple[int, ...]) -> tuple[int
         case Subsample():
             return 2 * shape[0], neurons, neurons, neurons * (row.size**2 + 1)
         case BatchNorm():
-            return 2 * shape[0], 0, 0, 0
+            return 2 * shape[0] if row.affine else 0, 0, 0, 0
     return 0, 0, 0, 0

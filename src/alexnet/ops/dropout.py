@@ -51,9 +51,14 @@ class Dropout(nn.Module):
             1 - rate in evaluation. True: kept units are divided by 1 - rate in training (torch, Caffe).
         name: Names the layer's random stream; layers of one network must differ in it.
 
+    Attributes:
+        part: Which of the layer's units pass here, where others pass elsewhere: each has its mask of the whole layer.
+
     Source:
         Krizhevsky et al. 2012, section 4.2; layer.cu of the 2012 source (keep = 0.5).
     """
+
+    part: slice | None = None
 
     def __init__(self, rate: float = 0.5, *, inverted: bool = False, name: str = "dropout"):
         super().__init__()
@@ -80,8 +85,9 @@ class Dropout(nn.Module):
         draws = _draws.get()
         if draws is None:
             return torch.empty_like(x, dtype=torch.bool).bernoulli_(1 - self.rate)
-        mask = keyed_mask(draws, self.name, x[0].numel(), self.rate)
-        return torch.from_numpy(mask).view(x.shape).to(x.device)
+        part = self.part or slice(x.shape[1:].numel())
+        mask = keyed_mask(draws, self.name, part.stop, self.rate)[:, part]
+        return torch.from_numpy(mask).reshape(x.shape).to(x.device)
 
 
 @uncompiled

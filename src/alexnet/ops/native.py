@@ -7,6 +7,7 @@ import threading
 import torch
 
 from alexnet.kernels import library
+from alexnet.ops.operator import unwatched
 
 SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
 """Endings of the symbols that exist for more than one dtype."""
@@ -41,13 +42,7 @@ def unobserved(x: torch.Tensor) -> bool:
     Then a kernel can be called as it is. An operator of `torch.library` takes 30 microseconds more, the time of a
     stage of a single picture.
     """
-    return (
-        not torch.is_grad_enabled()
-        and type(x) is torch.Tensor
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
-        and not torch._C._len_torch_dispatch_stack()
-    )
+    return not torch.is_grad_enabled() and unwatched(x)
 
 
 class _Thread(threading.local):

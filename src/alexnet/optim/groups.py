@@ -1,4 +1,4 @@
-"""Parameter groups: weights and biases have their own rates, only weights decay, not scales."""
+"""Parameter groups: weights and biases have their own rates; weights alone decay and are trusted."""
 
 from __future__ import annotations
 
@@ -53,10 +53,11 @@ def layer_names(net: nn.Module) -> Mapping[str, None]:
 
 def _group(name: str, parameter: nn.Parameter, config: OptimConfig) -> dict[str, Any]:
     layer, _, kind = name.rpartition(".")
-    is_bias = kind == "bias"
+    is_bias, is_vector = kind == "bias", parameter.ndim < 2
     own = config.layers.get(layer, LayerConfig())
     lr = config.lr if own.lr is None else own.lr
-    if is_bias:
+    # What LARS leaves out cannot take its rate, which is a hundred times a plain one.
+    if is_bias or (is_vector and config.trust is not None):
         bias_lr = lr if config.bias_lr is None else config.bias_lr
         lr = bias_lr if own.bias_lr is None else own.bias_lr
     decay = config.weight_decay if own.weight_decay is None else own.weight_decay
@@ -64,7 +65,8 @@ def _group(name: str, parameter: nn.Parameter, config: OptimConfig) -> dict[str,
         "params": [parameter],
         "lr": lr,
         "initial_lr": lr,
-        "weight_decay": 0.0 if is_bias or parameter.ndim < 2 else decay,
+        "weight_decay": 0.0 if is_bias or is_vector else decay,
+        "trust": None if is_bias or is_vector else config.trust,
         "layer": layer,
         "is_bias": is_bias,
     }

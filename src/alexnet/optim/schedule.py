@@ -103,7 +103,30 @@ class Plateau:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Geometric:
+class _WarmUp:
+    """A gradual start (Goyal et al. 2017, arXiv 1706.02677, section 2.2)."""
+
+    warmup_epochs: float = 0.0
+    """Epochs in which the rate rises linearly to its start."""
+    warmup_from: float = 0.01
+    """Factor at the first step: 0 would waste it. Goyal et al. begin with the rate of the small batch."""
+
+    def __post_init__(self) -> None:
+        if not self.warmup_epochs >= 0 or not 0 <= self.warmup_from <= 1:
+            raise ValueError("warmup_epochs must not be negative, warmup_from in 0 .. 1")
+
+    def _warm(self, epoch: float) -> float:
+        if epoch >= self.warmup_epochs:
+            return 1.0
+        return self.warmup_from + (1 - self.warmup_from) * epoch / self.warmup_epochs
+
+    def _progress(self, epoch: float, epochs: float) -> float:
+        """Return the part of the run behind the warm-up that is done."""
+        return min(max(epoch - self.warmup_epochs, 0.0) / max(epochs - self.warmup_epochs, 1e-9), 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometric(_WarmUp):
     """Equal steps from the starting rate down to 1 / factor of it; biases fall to a tenth half-way.
 
     Source:
@@ -117,10 +140,9 @@ class Geometric:
     """First rate over last."""
     color_noise_until: float = 1.0
     """Fraction of the run after which the color noise is off."""
-    warmup_epochs: float = 0.0
-    """Linear rise from zero at the start."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.steps < 2 or self.factor <= 0:
             raise ValueError("geometric needs at least 2 steps and a positive factor")
 
@@ -128,35 +150,49 @@ class Geometric:
         """Return the factors of the step that `epoch` lies in."""
         progress = min(epoch / epochs, 1.0)
         step = min(int(progress * self.steps + 1e-9), self.steps - 1)
-        warm = _warmup(epoch, self.warmup_epochs)
+        warm = self._warm(epoch)
         scale = warm * self.factor ** (-step / (self.steps - 1))
         bias_scale = warm * (0.1 if progress >= 0.5 else 1.0)
         return Rates(scale, bias_scale, color_noise=progress < self.color_noise_until)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cosine:
+class Cosine(_WarmUp):
     """Half a cosine from the starting rate to `final`, after a linear warm-up."""
 
     kind: ClassVar[str] = "cosine"
-    warmup_epochs: float = 0.0
-    """Linear rise from zero at the start."""
     final: float = 0.0
     """Factor at the end."""
 
     def rates(self, epoch: float, epochs: float, errors: Sequence[float]) -> Rates:
         """Return the factors at `epoch`."""
-        if epoch < self.warmup_epochs:
-            scale = _warmup(epoch, self.warmup_epochs)
-        else:
-            span = max(epochs - self.warmup_epochs, 1e-9)
-            progress = min((epoch - self.warmup_epochs) / span, 1.0)
-            scale = self.final + (1 - self.final) * (1 + math.cos(math.pi * progress)) / 2
+        fall = (1 + math.cos(math.pi * self._progress(epoch, epochs))) / 2
+        scale = self._warm(epoch) * (self.final + (1 - self.final) * fall)
         return Rates(scale, scale)
 
 
-Schedule = Constant | Stages | Plateau | Geometric | Cosine
+@dataclass(frozen=True, kw_only=True)
+class Polynomial(_WarmUp):
+    """A power of the part of the run that is left, after a linear warm-up: the schedule that LARS was published with.
+
+    Source:
+        You, Gitman, Ginsburg 2017 (arXiv 1708.03888): power 2. Their solver counts the part from the first step on, so
+        that the rate jumps down where the warm-up ends; here it is counted from there.
+    """
+
+    kind: ClassVar[str] = "polynomial"
+    power: float = 2.0
+    """Exponent; 1 is a straight line to zero."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.power > 0:
+            raise ValueError(f"power must be positive, not {self.power}")
+
+    def rates(self, epoch: float, epochs: float, errors: Sequence[float]) -> Rates:
+        """Return the factors at `epoch`."""
+        scale = self._warm(epoch) * (1 - self._progress(epoch, epochs)) ** self.power
+        return Rates(scale, scale)
 
 
-def _warmup(epoch: float, warmup_epochs: float) -> float:
-    return min(1.0, epoch / warmup_epochs) if warmup_epochs else 1.0
+Schedule = Constant | Stages | Plateau | Geometric | Cosine | Polynomial

@@ -12,18 +12,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from alexnet.parallel.ranks import Ranks, lost_ranks_named
+from alexnet.parallel.traffic import Traffic
 
 _BUCKET_BYTES = 8 << 20
-
-
-@dataclass
-class Traffic:
-    """What was exchanged in a step."""
-
-    bytes: int = 0
-    """Handed to the library; a ring moves twice as many, less a share."""
-    seconds: float = 0.0
-    """Waited for: what the computation did not hide."""
 
 
 @dataclass
@@ -43,6 +34,7 @@ class GradientSums:
 
     Args:
         parameters: In the network's order, alike for all processes.
+        ranks: The processes; one alone has its sums already.
     """
 
     parameters: Sequence[nn.Parameter]
@@ -50,7 +42,7 @@ class GradientSums:
     traffic: Traffic = field(default_factory=Traffic)
 
     def __post_init__(self) -> None:
-        self._buckets = _buckets(self.parameters)
+        self._buckets = [] if self.ranks.world.is_alone else _buckets(self.parameters)
         self._of = {p: bucket for bucket in self._buckets for p in bucket.parameters}
         self._next: int | None = None
         self._handles = [p.register_post_accumulate_grad_hook(self._complete) for p in self.parameters]
@@ -67,7 +59,7 @@ class GradientSums:
         while self._next is not None and self._next < len(self._buckets):
             self._send()
         for bucket in self._buckets:
-            with lost_ranks_named(self.ranks.world):
+            with lost_ranks_named(self.ranks.waited):
                 bucket.work.wait()
             if bucket.flat is not None:
                 _unpack(bucket)
@@ -81,7 +73,7 @@ class GradientSums:
             handle.remove()
 
     def _complete(self, parameter: nn.Parameter) -> None:
-        if self._next is None:
+        if self._next is None or parameter not in self._of:
             return
         self._of[parameter].missing -= 1
         while self._next < len(self._buckets) and not self._buckets[self._next].missing:
@@ -95,8 +87,8 @@ class GradientSums:
         whole = bucket.parameters[0].grad
         if len(bucket.parameters) > 1 or not whole.is_contiguous():
             whole = bucket.flat = torch.cat([p.grad.reshape(-1) for p in bucket.parameters])
-        with lost_ranks_named(self.ranks.world):
-            bucket.work = dist.all_reduce(whole, async_op=True)
+        with lost_ranks_named(self.ranks.waited):
+            bucket.work = dist.all_reduce(whole, group=self.ranks.group, async_op=True)
         self.traffic.bytes += whole.numel() * whole.element_size()
         self._next += 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alexnet.core.errors import UsageError
 
@@ -34,6 +34,22 @@ class World:
     def share(self, count: int) -> slice:
         """Return which of `count` things in a row are this process's: all shares together are all, each once."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+
+    def shares(self, count: int) -> tuple[slice, ...]:
+        """Return everybody's share, in the order of ranks."""
+        return tuple(replace(self, rank=rank).share(count) for rank in range(self.size))
+
+    def sizes(self, count: int) -> tuple[int, ...]:
+        """Return how many each has, in the order of ranks."""
+        return tuple(share.stop - share.start for share in self.shares(count))
+
+    def team(self, size: int) -> World:
+        """Return this process's place in its team, of `size` neighbors."""
+        return replace(self, rank=self.rank % size, size=size)
+
+    def peers(self, size: int) -> World:
+        """Return its place among those who have the same place in the other teams."""
+        return replace(self, rank=self.rank // size, size=self.size // size)
 
 
 ALONE = World()
@@ -65,6 +81,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> World:
     if world.size > 1 and (missing := [n for n in ("MASTER_ADDR", "MASTER_PORT") if n not in environment]):
         raise _refused(f"{missing[0]} is not set", f"WORLD_SIZE={world.size}")
     return world
+
+
+def rank_here(environment: Mapping[str, str] = os.environ) -> int:
+    """Return this process's rank as far as it can be told, 0 where it cannot: who says what all have met."""
+    rank = environment.get("RANK", "")
+    return int(rank) if rank.isdigit() and "WORLD_SIZE" in environment else 0
 
 
 def _refused(what: str, found: str) -> UsageError:

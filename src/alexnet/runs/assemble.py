@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from alexnet.core.errors import DataError, RecipeError
 from alexnet.core.keys import Key
@@ -17,18 +18,19 @@ from alexnet.evaluation.input import InputSpec
 from alexnet.nets.catalog import find_network
 from alexnet.nets.create import create_model
 from alexnet.nets.edits import apply_edits
-from alexnet.nets.initialize import initialize
 from alexnet.nets.network import Network
 from alexnet.nets.summary import summarize
 from alexnet.nets.transfer import transfer_weights
 from alexnet.optim.groups import build_optimizer, narrow_gradients
+from alexnet.parallel.layout import Layout
 from alexnet.parallel.ranks import Ranks
 from alexnet.runs.data import require_classes
 from alexnet.runs.fast_path import graphed, is_graphed
 from alexnet.runs.look import Look
 from alexnet.runs.portions import Portions, portion
 from alexnet.runs.recipe import Recipe
-from alexnet.runs.sharing import shared
+from alexnet.runs.sharing import laid_out, share_statistics, shared
+from alexnet.runs.tensors import Tensors
 from alexnet.training.config import TrainConfig
 from alexnet.training.feed import Feed
 from alexnet.training.fit import Learner, Validation
@@ -45,7 +47,7 @@ class Parts:
     feed: Feed
     portions: Portions
     classifier: ViewClassifier
-    ranks: Ranks
+    layout: Layout
     look: Look
 
     def evaluate(
@@ -59,11 +61,12 @@ class Parts:
             num_views=1,
             batch_size=self.look.batch_size,
             progress=progress,
-            passes=Passes(self.look.read, self.ranks),
+            passes=Passes(self.look.read, self.layout.peers),
         )
 
     def validate(self, progress: Callable[[int, float], None]) -> Sequence[Validation]:
         """Evaluate the held-out images and, where the recipe watches it, the `val` split, on one view."""
+        share_statistics(self.learner.net, self.layout)
         found = []
         for name, (split, indices) in self.portions.looked_at(self.recipe.data).items():
             images = self.look.held.get(name, self.pack.split(split))
@@ -80,13 +83,15 @@ class Parts:
             )
         return found
 
-    def reset(self) -> None:
-        """Put weights and optimizer back to the start of the run."""
-        net, model = self.learner.net, self.recipe.model
-        initialize(net, net.table, self.learner.key.derive("init"))
-        if model.weights is not None:
-            transfer_weights(net, model.weights, model.weights_layers)
-        self.learner.optimizer.state.clear()
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that share the run."""
+        return self.layout.ranks
+
+    def beginning(self) -> Tensors:
+        """Return the whole network as the recipe starts it, built anew."""
+        net = _first(self.recipe, len(self.pack.classes), self.learner.key, transfers=True)
+        return Tensors(net.state_dict(), {})
 
 
 def assemble(
@@ -105,15 +110,18 @@ def assemble(
             device's memory, where the recipe wants them there.
     """
     check_fit(recipe, pack)
-    ranks = ranks or Ranks(device=device)
     key = Key.from_seed(recipe.seed)
-    num_classes = len(pack.classes)
-    model = recipe.model
-    net = create_model(model.name, num_classes, init=model.init, edits=model.edits, key=key.derive("init"))
-    if starts and model.weights is not None:
-        transfer_weights(net, model.weights, model.weights_layers)
+    net, layout = laid_out(
+        _first(recipe, len(pack.classes), key, transfers=starts), recipe.train, ranks or Ranks(device=device)
+    )
+    if layout.shards.cuts and recipe.optim.trust is not None:
+        raise RecipeError(
+            "LARS needs the lengths of whole tensors",
+            where="train.parallel",
+            remedy="--set train.parallel=data",
+        )
     net = _placed(net, recipe.train, device)
-    alone = ranks.world.is_alone and recipe.train.elastic_parts is None
+    alone = layout.ranks.world.is_alone and recipe.train.elastic_parts is None
     whole = recipe.train.precision == "bfloat16" and recipe.train.micro_batch_size is None
     if whole and alone and device.type == "cpu":  # a sum of narrow gradients would be rounded at each addition
         narrow_gradients(net)
@@ -132,7 +140,7 @@ def assemble(
     feed = Feed(train, portions.train, recipe.view, picture, key, recipe.train, inputs)
     look = Look()
     if not alone:
-        learner, feed = shared(learner, feed, ranks)
+        learner, feed = shared(learner, feed, layout)
     elif is_graphed(recipe):
         looked_at = portions.looked_at(recipe.data).items()
         held_out = {name: (pack.split(split), indices) for name, (split, indices) in looked_at}
@@ -145,7 +153,7 @@ def assemble(
         device=device,
         bfloat16=recipe.train.precision == "bfloat16",
     )
-    return Parts(recipe, pack, learner, feed, portions, classifier, ranks, look)
+    return Parts(recipe, pack, learner, feed, portions, classifier, layout, look)
 
 
 def check_fit(recipe: Recipe, pack: Pack) -> None:
@@ -216,13 +224,22 @@ def input_spec(recipe: Recipe, pack: Pack, mean: np.ndarray) -> InputSpec:
     )
 
 
-def _input_dtype(net: Network, config: TrainConfig, device: torch.device) -> torch.dtype:
+def _first(recipe: Recipe, num_classes: int, key: Key, *, transfers: bool) -> Network:
+    """Return the whole network with its initial weights, and where asked for the recipe's stored ones."""
+    model = recipe.model
+    net = create_model(model.name, num_classes, init=model.init, edits=model.edits, key=key.derive("init"))
+    if transfers and model.weights is not None:
+        transfer_weights(net, model.weights, model.weights_layers)
+    return net
+
+
+def _input_dtype(net: nn.Module, config: TrainConfig, device: torch.device) -> torch.dtype:
     """Return bfloat16 where the first layer rounds its input to it anyway: the same training, half the bytes."""
     narrow = net.rounds_inputs and config.precision == "bfloat16" and device.type == "cpu"
     return torch.bfloat16 if narrow else torch.float32
 
 
-def _placed(net: Network, config: TrainConfig, device: torch.device) -> Network:
+def _placed(net: nn.Module, config: TrainConfig, device: torch.device) -> nn.Module:
     if config.channels_last:
         return net.to(device, memory_format=torch.channels_last)
     return net.to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from alexnet.core.files import human_bytes
@@ -64,6 +65,6 @@ def total_steps(parts: Parts) -> int:
 
 def disk_bytes(parts: Parts) -> int:
     """Return the size of the checkpoints that are kept: the last ones, the best one, and one being written."""
-    tensors = parts.learner.net.parameters()
-    one = 2 * sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    shape = parts.layout.shards.shape
+    one = 2 * sum(math.prod(shape(n, p)) * p.element_size() for n, p in parts.learner.net.named_parameters())
     return one * (parts.recipe.checkpoint.keep + 2)

@@ -17,6 +17,7 @@ class RunFolder:
     recipe.toml   every value of the recipe
     run.json      data, environment, estimate and outcome
     metrics.jsonl one line per `log_every` steps and per validation
+    digests.jsonl one line per planned checkpoint: digests of weights and velocities, in a chain
     checkpoints/  step-000001234/ ...
     *.png         learning curves and first-layer kernels
     """
@@ -39,6 +40,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """The lines of metrics."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def digests(self) -> Path:
+        """The lines of digests."""
+        return self.path / "digests.jsonl"
 
     def make(self) -> None:
         """Make the folder.
@@ -64,8 +70,8 @@ class RunFolder:
                 where=self.path,
                 remedy=f"go on with it (alexnet train --resume {self.path}) or choose another --output-dir",
             )
-        commit_bytes(self.recipe, recipe_toml.encode())
         commit_json(self.record, record)
+        commit_bytes(self.recipe, recipe_toml.encode())  # last: a folder with a recipe holds a whole run
 
     def read_record(self) -> dict[str, Any]:
         """Return the run's record.

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from alexnet.core.errors import CheckpointError
+from alexnet.core.errors import CheckpointError, StoppedError
+from alexnet.data.pack.read import Pack
+from alexnet.parallel.world import World
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.recipe import Recipe
 
 
 def launch() -> str | None:
@@ -18,22 +23,46 @@ def launch() -> str | None:
     return f"{os.uname().nodename} {agent} {_started(agent)}"
 
 
-def broken_off(output_dir: Path | None, root: Path = Path("runs")) -> Path | None:
-    """Return the newest run folder of this start of torchrun, if an earlier attempt has begun one.
+def broken_off(output_dir: Path | None, recipe: Recipe, pack: Pack, world: World) -> Path | None:
+    """Return the newest run of this recipe and data that this start of torchrun has begun and not finished.
+
+    A host that comes back counts its restarts from nothing, so the first process may not know that there was one;
+    a batch system that starts a job again under its name wants its run, too.
 
     Args:
         output_dir: The run's folder, where it was given.
-        root: Where to look otherwise.
     """
-    folders = [output_dir] if output_dir else sorted(root.glob("*"), key=_changed, reverse=True)
-    return next((folder for folder in folders if _launch_of(folder) == launch()), None)
+    name = launch()
+    if name is None:
+        return None
+    folders = [output_dir] if output_dir else sorted(Path("runs").glob("*"), key=_changed, reverse=True)
+    wanted = {"launch": name, "recipe_sha256": recipe.digest(), "pack_digest": pack.digest}
+    for path in folders:
+        record = _record(path)
+        if wanted.items() <= record.items() and (world.attempt or record["status"] != "finished"):
+            return path
+    return None
 
 
-def _launch_of(folder: Path) -> object:
+def require_not_stopped(folder: RunFolder, record: Mapping[str, Any]) -> None:
+    """Refuse to go on when somebody has asked this start of torchrun to stop, and it only restarts what has left.
+
+    Raises:
+        StoppedError: says how to go on.
+    """
+    if record.get("launch") == launch() is not None and record["status"] == StoppedError.__name__:
+        raise StoppedError(
+            "was asked to stop; torchrun's restart changes nothing",
+            where=folder.path,
+            remedy=f"go on with: alexnet train --resume {folder.path}",
+        )
+
+
+def _record(path: Path) -> dict[str, Any]:
     try:
-        return RunFolder(folder).read_record().get("launch", "unknown")
+        return RunFolder(path).read_record() if RunFolder(path).recipe.is_file() else {}
     except CheckpointError:
-        return "unknown"
+        return {}
 
 
 def _changed(path: Path) -> float:

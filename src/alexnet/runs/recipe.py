@@ -14,7 +14,7 @@ from alexnet.core.errors import RecipeError
 from alexnet.core.names import nearest
 from alexnet.nets.edits import Change, Insert, Remove
 from alexnet.optim.config import OptimConfig
-from alexnet.optim.schedule import Constant, Cosine, Geometric, Plateau, Stages
+from alexnet.optim.schedule import Constant, Plateau, Schedule
 from alexnet.training.config import CheckpointConfig, TrainConfig
 from alexnet.views.config import ViewConfig
 
@@ -95,7 +95,7 @@ class Recipe:
     data: DataConfig = field(default_factory=DataConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
-    schedule: Constant | Stages | Plateau | Geometric | Cosine = field(default_factory=Constant)
+    schedule: Schedule = field(default_factory=Constant)
     train: TrainConfig = field(default_factory=TrainConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)

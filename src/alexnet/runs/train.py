@@ -11,27 +11,30 @@ from typing import Any
 
 import torch
 
+from alexnet.checkpoint.digests import DigestLog
 from alexnet.checkpoint.store import MODEL, STATE, VELOCITY, read_json, read_tensors
 from alexnet.config.load import to_table
 from alexnet.core.errors import AlexNetError, CheckpointError, StorageError
 from alexnet.core.lock import FolderLock
 from alexnet.core.terminal import Progress
 from alexnet.data.pack.read import Pack
-from alexnet.optim.sgd import SGD
-from alexnet.parallel.ranks import Ranks
+from alexnet.parallel.ranks import Ranks, joined
 from alexnet.runs import environment
 from alexnet.runs.assemble import Parts, assemble
 from alexnet.runs.estimate import estimate, known_before
 from alexnet.runs.folder import RunFolder
-from alexnet.runs.launch import launch
+from alexnet.runs.launch import launch, require_not_stopped
 from alexnet.runs.pictures import RunPictures
 from alexnet.runs.recipe import Recipe, load_recipe
-from alexnet.runs.sharing import give_start, other_processes
+from alexnet.runs.sharing import other_processes, saving
+from alexnet.runs.tensors import Start, Tensors, give_start
 from alexnet.training.fit import Validation, fit, require_finite
+from alexnet.training.hooks.crossing import Crossing, CrossingMeter
 from alexnet.training.hooks.display import Display
 from alexnet.training.hooks.first_steps import FirstSteps
 from alexnet.training.hooks.metrics_log import MetricsLog, read_metrics
-from alexnet.training.hooks.saver import Saver, StopRequest
+from alexnet.training.hooks.saver import PASSED_ON, Saver, StopRequest
+from alexnet.training.hooks.slow_rank import SlowRank
 from alexnet.training.hooks.stall import StallWarning
 from alexnet.training.probe import StepCost
 from alexnet.training.state import TrainState
@@ -51,6 +54,8 @@ class RunResult:
     validations: list[dict[str, Any]]
     """The last epoch's."""
     stalled: bool
+    crossing: Crossing | None = None
+    """What the run's processes exchanged, where there were several."""
 
 
 def start(
@@ -59,7 +64,8 @@ def start(
     """Train a new run into `output_dir`.
 
     Args:
-        ranks: The processes that share the run, of which this is the first; by default it is alone.
+        ranks: The processes that share the run, of which this is the first, and which are let in when all is ready;
+            by default it is alone.
 
     Raises:
         AlexNetError: one of its kinds, each with its exit code.
@@ -79,7 +85,8 @@ def start(
             "status": "started",
         }
         folder.create(recipe.to_toml(), record)
-        return _train(parts, folder, TrainState(), [f"{recipe.name}: {known_before(parts)}"])
+        begins = Start(TrainState(), parts.beginning() if parts.layout.shards.cuts else None)
+        return _train(parts, folder, begins, [f"{recipe.name}: {known_before(parts)}"])
 
 
 def resume(
@@ -94,8 +101,10 @@ def resume(
         CheckpointError: no run, another pack, or no whole checkpoint.
     """
     folder = RunFolder(path)
-    record = folder.read_record()
     with FolderLock(folder.path):
+        record = folder.read_record()
+        if ranks is not None and ranks.world.attempt:
+            require_not_stopped(folder, record)
         folder.clean()
         recipe = load_recipe(folder.recipe)
         pack = open_pack(Path(record["data"]))
@@ -106,29 +115,28 @@ def resume(
         if changed := environment.differences(record["environment"], environment.describe(device)):
             notes.append(f"bits may differ from an uninterrupted run: {', '.join(changed)}")
         notes += other_processes(recipe, record.get("processes", 1), parts.ranks.world.size)
-        state = restore(parts, folder, notes.append)
-        return _train(parts, folder, state, [*notes, f"going on from step {state.step}"])
+        begins = restore(parts, folder, notes.append)
+        folder.update_record(status="started", launch=launch())
+        return _train(parts, folder, begins, [*notes, f"going on from step {begins.state.step}"])
 
 
-def restore(parts: Parts, folder: RunFolder, say: Callable[[str], None]) -> TrainState:
-    """Load the newest whole checkpoint into the run's objects; a run without one starts at its beginning.
+def restore(parts: Parts, folder: RunFolder, say: Callable[[str], None]) -> Start:
+    """Return the newest whole checkpoint; of a run without one, its beginning.
 
     Raises:
         CheckpointError: the checkpoint is of another network.
     """
     path = folder.checkpoints.latest(say)
     if path is None:
-        parts.reset()
-        return TrainState()
-    net, optimizer = parts.learner.net, parts.learner.optimizer
-    named = dict(net.named_parameters())
-    net.load_state_dict(read_tensors(path / MODEL, net.state_dict()))
-    for name, velocity in read_tensors(path / VELOCITY).items():
-        if name not in named or named[name].shape != velocity.shape:
+        return Start(TrainState(), parts.beginning())
+    net, shape = parts.learner.net, parts.layout.shards.shape
+    expected = {n: torch.empty(shape(n, t), device="meta") for n, t in net.state_dict().items()}
+    model, velocity = read_tensors(path / MODEL, expected), read_tensors(path / VELOCITY)
+    parameters = {name for name, _ in net.named_parameters()}
+    for name, tensor in velocity.items():
+        if name not in parameters or expected[name].shape != tensor.shape:
             raise CheckpointError(f"holds the velocity of another network: {name}", where=path / VELOCITY)
-        like = torch.empty_like(named[name])
-        optimizer.state[named[name]]["velocity"] = like.copy_(velocity)
-    return TrainState.from_json(read_json(path / STATE))
+    return Start(TrainState.from_json(read_json(path / STATE)), Tensors(model, velocity))
 
 
 def checkpoint_config(parts: Parts) -> dict[str, Any]:
@@ -147,53 +155,54 @@ def checkpoint_config(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _train(parts: Parts, folder: RunFolder, state: TrainState, notes: Sequence[str]) -> RunResult:
+def _train(parts: Parts, folder: RunFolder, begins: Start, notes: Sequence[str]) -> RunResult:
     recipe = parts.recipe
     total = recipe.train.epochs * len(parts.portions.train)
     with ExitStack() as stack:
-        bar = stack.enter_context(Progress("training", total=total, unit="images", done=state.images_seen))
+        bar = stack.enter_context(
+            Progress("training", total=total, unit="images", done=begins.state.images_seen)
+        )
         for note in notes:
             bar.say(note)
-        stop = stack.enter_context(StopRequest())
-        state = give_start(parts.learner, state, parts.ranks)
-        save = _saving(parts, folder)
+        ranks = stack.enter_context(joined(parts.ranks))
+        stop = stack.enter_context(StopRequest(again_after=0.0 if ranks.world.is_alone else PASSED_ON))
+        state = give_start(parts.learner, begins, parts.layout)
+        save = saving(parts.learner, parts.layout, _writing(parts, folder))
         save(state)
         log = MetricsLog(folder.metrics, state, recipe.train.log_every, recipe.optim.lr, bar.say)
         stack.callback(log.close)
         stall = StallWarning(len(parts.pack.classes), _stall_advice(recipe), bar.say)
         pictures = RunPictures(folder, parts, bar.say)
         resume_command = f"alexnet train --resume {folder.path}"
-        saver = Saver(save, recipe.checkpoint, stop, bar.say, resume_command, parts.ranks.any)
-        display = Display(bar, recipe.optim.lr, lambda: pictures.draw(read_metrics(folder.metrics)))
-        hooks = [*_estimating(parts, folder, bar.say), log, display, stall, saver]
+        saver = Saver(save, recipe.checkpoint, stop, bar.say, resume_command, ranks.any)
+        display = Display(bar, recipe.optim.lr, pictures.draw)
+        slow, meter = SlowRank(ranks, bar.say), CrossingMeter()
+        hooks = [*_estimating(parts, folder, bar.say), log, meter, display, stall, slow, saver]
 
         def validate() -> Sequence[Validation]:
-            require_finite(parts.learner.net, state.step)
-            alone = parts.ranks.world.is_alone  # several look together, and not each after its own batches
+            require_finite(parts.learner.net, state.step, ranks.any)
+            alone = ranks.world.is_alone  # several look together, and not each after its own batches
             return parts.validate(lambda done, error: saver.look(state) if alone else None)
 
         begin = time.perf_counter()
         try:
             fit(parts.learner, parts.feed, state, hooks, validate, saver.due)
             save(state)
-            parts.ranks.wait()
+            ranks.wait()
         except AlexNetError as error:
             folder.update_record(status=type(error).__name__, message=str(error))
             raise
         elapsed = time.perf_counter() - begin
-    last = [
-        line
-        for line in read_metrics(folder.metrics)
-        if line["kind"] == "validation" and line["step"] == state.step
-    ]
     folder.update_record(
         status="finished",
         steps=state.step,
         seconds=state.seconds,
         elapsed_seconds=elapsed,
         stalled=stall.stalled,
+        **({"crossing": asdict(crossing)} if (crossing := meter.crossing()) else {}),
     )
-    return RunResult(folder.path, state.step, state.epoch, state.seconds, last, stall.stalled)
+    last = [v for v in read_metrics(folder.metrics) if v["kind"] == "validation" and v["step"] == state.step]
+    return RunResult(folder.path, state.step, state.epoch, state.seconds, last, stall.stalled, crossing)
 
 
 def _estimating(parts: Parts, folder: RunFolder, say: Callable[[str], None]) -> list[FirstSteps]:
@@ -210,30 +219,33 @@ def _estimating(parts: Parts, folder: RunFolder, say: Callable[[str], None]) -> 
     return [] if "estimate" in folder.read_record() else [FirstSteps(tell)]
 
 
-def _saving(parts: Parts, folder: RunFolder) -> Callable[[TrainState], Path]:
+def _writing(parts: Parts, folder: RunFolder) -> Callable[[TrainState, Tensors], Path]:
     config = checkpoint_config(parts)
-    keep = parts.recipe.checkpoint.keep
+    digests, recipe = DigestLog(folder.digests), parts.recipe
 
-    def save(state: TrainState) -> Path:
-        net, optimizer = parts.learner.net, parts.learner.optimizer
-        require_finite(net, state.step)
+    def write(state: TrainState, whole: Tensors) -> Path:
         path = folder.checkpoints.save(
             state.step,
-            model=net.state_dict(),
-            velocity=_velocity(net, optimizer),
+            model=whole.model,
+            velocity=whole.velocity,
             state=state.to_json(),
             config=config,
         )
-        folder.checkpoints.rotate(keep, state.best_step)
+        if _is_planned(state, recipe):
+            digests.add(state.step, state.images_seen, path)
+        folder.checkpoints.rotate(recipe.checkpoint.keep, state.best_step)
         return path
 
-    return save
+    return write
 
 
-def _velocity(net: torch.nn.Module, optimizer: SGD) -> dict[str, torch.Tensor]:
-    return {
-        n: optimizer.state[p]["velocity"] for n, p in net.named_parameters() if "velocity" in optimizer.state[p]
-    }
+def _is_planned(state: TrainState, recipe: Recipe) -> bool:
+    """Say whether an uninterrupted run saves here, too, whatever the time and however it was started."""
+    plan, epoch = recipe.checkpoint, state.epoch
+    if plan.every_steps and state.step % plan.every_steps == 0:
+        return True
+    ends = epoch % plan.every_epochs == 0 or epoch == recipe.train.epochs or state.best_step == state.step
+    return state.batch == 0 and ends
 
 
 def _stall_advice(recipe: Recipe) -> str:

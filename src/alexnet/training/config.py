@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
+
+HybridScheme: TypeAlias = Literal["whole", "turns", "mixed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,19 @@ class TrainConfig:
     default."""
     elastic_parts: int | None = None
     """Cut every batch into so many parts, a power of two, and add their gradients in a fixed order: the same bits for
-    1, 2, 4, ... processes, each on as many threads as `threads` says, by default 1. Slower, since parts are small."""
+    any number of processes up to that of parts, each on as many threads as `threads` says, by default 1. Slower, since
+    parts are small."""
+    parallel: Literal["data", "towers", "hybrid"] = "data"
+    """What several processes share: `data`: the images of every batch. `towers`: the network, of which two processes
+    hold a tower each, as the paper's two GPUs; of 2 x N, such pairs share the images. `hybrid`: the images of the
+    convolutions and the units of the fully connected layers. One process computes the same alone."""
+    hybrid_scheme: HybridScheme = "mixed"
+    """How hybrid processes pass a batch through the fully connected layers: the `whole` one at once, each process's
+    share in `turns`, or `mixed` parts to which each brings some of its share. With more passes than one, activities
+    travel while others are computed."""
+    hybrid_updates: Literal["once", "each"] = "once"
+    """`each`: update the fully connected layers after each pass, with the mean gradient of its images, and not once a
+    batch: smaller batches for them, another training."""
     channels_last: bool = True
     """Memory layout (N, H, W, C), the fast one for convolutions here."""
     workers: int = 1
@@ -42,6 +56,8 @@ class TrainConfig:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.micro_batch_size is not None and not 1 <= self.micro_batch_size <= self.batch_size:
             raise ValueError(f"micro_batch_size must be in 1 .. batch_size, not {self.micro_batch_size}")
+        if self.hybrid_updates == "each" and self.hybrid_scheme == "whole":
+            raise ValueError("hybrid_updates: the whole batch is one pass, choose another hybrid_scheme")
         self._check_elastic()
 
     def _check_elastic(self) -> None:
@@ -52,6 +68,8 @@ class TrainConfig:
             raise ValueError(f"elastic_parts must be a power of two in 1 .. batch_size, not {parts}")
         if self.micro_batch_size is not None or self.step != "plain":
             raise ValueError("elastic_parts goes with no micro_batch_size and with plain steps only")
+        if self.parallel != "data":
+            raise ValueError(f'elastic_parts goes with parallel = "data", not "{self.parallel}"')
 
 
 @dataclass(frozen=True, kw_only=True)

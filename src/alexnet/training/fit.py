@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -16,6 +16,7 @@ from alexnet.core.keys import Key
 from alexnet.optim.groups import set_rates
 from alexnet.optim.schedule import Rates, Schedule
 from alexnet.optim.sgd import SGD
+from alexnet.parallel.traffic import Traffic
 from alexnet.training.config import TrainConfig
 from alexnet.training.feed import Feed
 from alexnet.training.state import TrainState
@@ -48,6 +49,8 @@ class StepTimes:
     """Moving it to the device."""
     compute: float
     """Forward, backward, update; where steps are begun ahead, waiting for the one before."""
+    traffic: Traffic = field(default_factory=Traffic)
+    """What crossed between processes; its seconds are part of `compute`."""
 
 
 class Hook(Protocol):
@@ -163,7 +166,7 @@ class _Loop:
         if result.loss - result.loss != 0:
             raise _diverged(state, result, self.learner)
         state.advance(result)
-        times = clock.read()
+        times = clock.read(self.stepper.traffic)
         state.seconds += times.data + times.copy + times.compute
         for hook in self.hooks:
             hook.after_step(state, result, rates, times)
@@ -185,21 +188,26 @@ class _Clock:
         self._seconds[part] += now - self._last
         self._last = now
 
-    def read(self) -> StepTimes:
+    def read(self, traffic: Traffic) -> StepTimes:
         self.lap("compute")
-        return StepTimes(**self._seconds)
+        return StepTimes(**self._seconds, traffic=traffic)
 
 
-def require_finite(net: nn.Module, step: int) -> None:
+def require_finite(net: nn.Module, step: int, agree: Callable[[bool], bool] = bool) -> None:
     """Refuse weights that are not numbers: they are neither saved nor evaluated.
 
     An update can spoil them although the loss before it was finite.
 
+    Args:
+        agree: Says whether any of several processes has found some, which may hold other parts of the network.
+
     Raises:
         DivergedError: names the first such parameter.
     """
-    if broken := _broken_weights(net):
-        raise DivergedError(f"weights of {broken} are not finite after step {step}", remedy=_REMEDY)
+    broken = _broken_weights(net)
+    if agree(broken is not None):
+        whose = broken or "another process"
+        raise DivergedError(f"weights of {whose} are not finite after step {step}", remedy=_REMEDY)
 
 
 def _diverged(state: TrainState, result: StepResult, learner: Learner) -> DivergedError:

@@ -22,6 +22,7 @@ from alexnet.gpu.resident import Resident
 from alexnet.gpu.sgd import OnePassSGD
 from alexnet.gpu.view import resident_views
 from alexnet.optim.sgd import SGD
+from alexnet.parallel.traffic import Traffic
 from alexnet.training.drawn_feed import DrawnBatch
 from alexnet.training.step import StepResult, count_errors
 
@@ -95,7 +96,7 @@ class GraphedStepper:
         batch_size: Of the batches that the graph is for.
     """
 
-    ahead = True
+    ahead, traffic = True, Traffic()
 
     def __init__(self, forward: Forward, optimizer: SGD, source: Input, batch_size: int):
         self.forward, self.source, self.batch_size = forward, source, batch_size

@@ -1,7 +1,8 @@
-"""Steps that several processes take together, each with its part of the batch (data parallelism)."""
+"""Steps that several processes take together, each with its part of the batch, and perhaps of the network."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,9 +11,11 @@ from torch import Tensor, nn
 
 from alexnet.core.keys import Key
 from alexnet.optim.sgd import SGD
+from alexnet.parallel.exchange import Exchange
 from alexnet.parallel.ranks import Ranks
-from alexnet.parallel.sums import GradientSums, Traffic
-from alexnet.parallel.tree import Branch, add_branches
+from alexnet.parallel.sums import GradientSums
+from alexnet.parallel.traffic import Traffic
+from alexnet.parallel.tree import Branch, add_subtrees
 from alexnet.training.config import TrainConfig
 from alexnet.training.feed import Batch
 from alexnet.training.step import Seen, StepResult, backward
@@ -27,6 +30,8 @@ class ParallelStepper:
 
     Args:
         key: Root of the dropout masks, which depend on the sample and not on the process.
+        ranks: Who shares the batch, and holds the same weights.
+        link: What the network itself exchanges with those who hold its other parts, and take the same steps.
     """
 
     net: nn.Module
@@ -34,6 +39,7 @@ class ParallelStepper:
     config: TrainConfig
     key: Key
     ranks: Ranks
+    link: Exchange | None = None
     ahead = False
 
     def __post_init__(self) -> None:
@@ -42,7 +48,7 @@ class ParallelStepper:
     @property
     def traffic(self) -> Traffic:
         """What the last step exchanged."""
-        return self._sums.traffic
+        return self._sums.traffic if self.link is None else self._sums.traffic + self.link.traffic
 
     def bring(self, batch: Batch) -> Batch:
         """Return this process's part on its device."""
@@ -51,6 +57,8 @@ class ParallelStepper:
     def begin(self, batch: Batch, step: int) -> Done:
         """Take the step; every process returns the result of the whole batch."""
         self.optimizer.zero_grad(set_to_none=True)
+        if self.link is not None:
+            self.link.traffic = Traffic()
         parts = list(batch.split(self.config.micro_batch_size))
         seen = Seen(self.ranks.device)
         if not parts:
@@ -72,7 +80,7 @@ class ParallelStepper:
 
 @dataclass
 class ElasticStepper:
-    """Takes steps whose bits are those of one process, for 1, 2, 4, ... of them.
+    """Takes steps whose bits are those of one process, for any number of them up to the number of parts.
 
     The batch is cut into `config.elastic_parts` parts, whoever computes them; their gradients, and their losses, are
     added as a tree over the parts' numbers.
@@ -87,6 +95,7 @@ class ElasticStepper:
     key: Key
     ranks: Ranks
     traffic: Traffic = field(default_factory=Traffic)
+    """What the last step exchanged."""
     ahead = False
 
     def bring(self, batch: Batch) -> Batch:
@@ -97,7 +106,7 @@ class ElasticStepper:
         """Take the step; every process returns the result of the whole batch."""
         parameters = list(self.net.parameters())
         size, mine = _part_size(self.config), self.ranks.world.share(self.config.elastic_parts)
-        branch = Branch()
+        branch = Branch(mine.start)
         for number in range(mine.stop - mine.start):
             self.optimizer.zero_grad(set_to_none=True)
             part = batch.part(slice(number * size, (number + 1) * size))
@@ -105,7 +114,7 @@ class ElasticStepper:
             if len(part):
                 seen.add(backward(self.net, part, self.config, key=self.key, step=step))
             branch.add([*_gradients(parameters), seen.loss, seen.errors.to(torch.float32)])
-        *gradients, loss, errors = _tree_sum(branch.total(), self.ranks, self.traffic)
+        *gradients, loss, errors = self._total(branch)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         result = StepResult(float(loss) / batch.total, *(int(e) for e in errors.tolist()), batch.total)
@@ -115,6 +124,19 @@ class ElasticStepper:
 
     def close(self) -> None:
         """Nothing."""
+
+    def _total(self, branch: Branch) -> list[Tensor]:
+        ranks, start = self.ranks, time.perf_counter()
+        if ranks.world.is_alone:
+            return branch.total()
+        own = branch.subtrees()
+        room = own[0][0].new_zeros(-sum(t.numel() for t in own[0]) % ranks.world.size)
+        flats = [torch.cat([*(t.reshape(-1) for t in terms), room]) for terms in own]
+        total = add_subtrees(flats, self.config.elastic_parts, ranks)
+        sent = (len(flats) + 1) * total.numel() * (ranks.world.size - 1) // ranks.world.size
+        self.traffic = Traffic(sent * total.element_size(), time.perf_counter() - start)
+        parts = total[: total.numel() - len(room)].split([t.numel() for t in own[0]])
+        return [like.copy_(part.view(like.shape)) for like, part in zip(own[0], parts, strict=True)]
 
 
 def elastic_share(config: TrainConfig, ranks: Ranks) -> Callable[[int], slice]:
@@ -129,17 +151,6 @@ def _part_size(config: TrainConfig) -> int:
 
 def _gradients(parameters: list[nn.Parameter]) -> list[Tensor]:
     return [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-
-
-def _tree_sum(branch: list[Tensor], ranks: Ranks, traffic: Traffic) -> list[Tensor]:
-    if ranks.world.is_alone:
-        return branch
-    total = sum(t.numel() for t in branch)
-    room = -total % ranks.world.size
-    flat = torch.cat([*(t.reshape(-1) for t in branch), torch.zeros(room, device=ranks.device)])
-    add_branches(flat, ranks)
-    parts = flat[:total].split([t.numel() for t in branch])
-    return [like.copy_(part.view(like.shape)) for like, part in zip(branch, parts, strict=True)]
 
 
 def _added(seen: Seen, count: int, ranks: Ranks) -> StepResult:

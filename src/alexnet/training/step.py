@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -77,9 +78,12 @@ class Seen:
 
 
 def backward(
-    net: nn.Module, batch: Batch, config: TrainConfig, *, key: Key, step: int
+    net: Callable[[Tensor], Tensor], batch: Batch, config: TrainConfig, *, key: Key, step: int
 ) -> tuple[Tensor, Tensor]:
     """Add to the gradients these images' part of the whole batch's mean loss.
+
+    Args:
+        net: Makes logits of the batch's inputs.
 
     Returns:
         The sum of the losses, float32 (), and `count_errors`.

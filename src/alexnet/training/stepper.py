@@ -10,6 +10,7 @@ from torch import nn
 
 from alexnet.core.keys import Key
 from alexnet.optim.sgd import SGD
+from alexnet.parallel.traffic import Traffic
 from alexnet.training.config import TrainConfig
 from alexnet.training.feed import Batch
 from alexnet.training.step import StepResult, train_step
@@ -28,6 +29,8 @@ class Stepper(Protocol):
 
     ahead: bool
     """Whether a step may be begun before the last one's result is known, so that the device never waits."""
+    traffic: Traffic
+    """What the last step exchanged with other processes."""
 
     def bring(self, batch: Any) -> Any:
         """Return a batch on its way to the device."""
@@ -72,7 +75,7 @@ class PlainStepper:
     config: TrainConfig
     key: Key
     device: torch.device
-    ahead = False
+    ahead, traffic = False, Traffic()
 
     def bring(self, batch: Batch) -> Batch:
         """Return the batch on the device."""

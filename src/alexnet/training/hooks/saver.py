@@ -18,11 +18,19 @@ from alexnet.training.step import StepResult
 
 _MISSES = 3
 
+PASSED_ON = 1.0
+"""Seconds within which a second Ctrl-C may be the first one, passed on by whatever started the processes."""
+
 
 class StopRequest:
-    """Turns SIGINT and SIGTERM into a wish that the loop looks at; a second SIGINT leaves at once (exit 130)."""
+    """Turns SIGINT and SIGTERM into a wish that the loop looks at; a second SIGINT leaves at once (exit 130).
 
-    def __init__(self) -> None:
+    Args:
+        again_after: Seconds before a SIGINT counts as a second one.
+    """
+
+    def __init__(self, again_after: float = 0.0) -> None:
+        self.again_after, self._first = again_after, 0.0
         self.signal: str | None = None
         self._previous: dict[int, object] = {}
 
@@ -37,7 +45,10 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None and number == signal.SIGINT:
+        now = time.monotonic()
+        if self.signal is None:
+            self._first = now
+        elif number == signal.SIGINT and now - self._first >= self.again_after:
             raise KeyboardInterrupt
         self.signal = signal.Signals(number).name
 
