@@ -1,5 +1,7 @@
 """The draws of training views: their ranges, their independence, and the three color noises."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from alexnet.core.keys import Key
 from alexnet.views.color import LIGHTING_EIGENVALUES, LIGHTING_EIGENVECTORS, color_directions, noise_divisor
 from alexnet.views.config import ViewConfig
 from alexnet.views.plan import Picture, draw_plan
+from alexnet.views.train_view import train_view
 
 KEY = Key.from_seed(2012)
 STDEVS = np.array([121.7801, 37.0939, 19.7208])
@@ -281,3 +284,31 @@ def test_the_default_view_is_the_papers_geometry():
     config = ViewConfig()
     assert (config.crop, config.random_crop, config.mirror, config.mean) == (224, True, True, "image")
     assert (config.color_noise_std, config.scale, config.warps) == (0.1, 1.0, False)
+
+
+# --- turning over and around
+
+
+@pytest.mark.parametrize(
+    ("options", "turned"),
+    [
+        ({"flip": True}, lambda image: image[::-1]),
+        ({"half_turn": True}, lambda image: image[::-1, ::-1]),
+    ],
+)
+def test_half_of_the_pictures_are_turned_exactly(options, turned):
+    images = np.random.default_rng(0).integers(0, 256, (400, 9, 9, 1), np.uint8)
+    config = ViewConfig(crop=9, random_crop=False, mirror=False, mean="none", **options)
+    drawn = plan(config, np.arange(400), picture=replace(GRAY, shape=(9, 9, 1)))
+    views = train_view(images, drawn, np.zeros((9, 9, 1), np.float32)).permute(0, 2, 3, 1).numpy()
+    as_was = np.array([np.allclose(v, i, atol=0.01) for v, i in zip(views, images, strict=True)])
+    as_turned = np.array([np.allclose(v, turned(i), atol=0.01) for v, i in zip(views, images, strict=True)])
+    assert np.all(as_was ^ as_turned) and 140 < as_turned.sum() < 260
+
+
+def test_turning_leaves_the_other_draws():
+    options = dict(rotation_degrees=20, translation=0.1, contrast=0.2, brightness=0.1)
+    plain, turned = plan(**options), plan(**options, flip=True, half_turn=True)
+    for name in ("top", "left", "mirror", "gain", "shift"):
+        np.testing.assert_array_equal(getattr(plain, name), getattr(turned, name))
+    np.testing.assert_array_equal(abs(plain.warp), abs(turned.warp))

@@ -20,6 +20,10 @@ class ViewConfig:
     """Draw the crop's place for each image and epoch; otherwise the center is used."""
     mirror: bool = True
     """Mirror left to right with probability one half."""
+    flip: bool = False
+    """Turn upside down, top to bottom, with probability one half."""
+    half_turn: bool = False
+    """Turn by 180 degrees with probability one half."""
     color_noise: ColorNoise = "off"
     """PCA color noise: `paper` (section 4.1 on [0, 1] pixels), `code2012` (standard deviations, then / 1.1),
     `lighting` (the constants that circulate with torch code), `off`."""
@@ -47,5 +51,10 @@ class ViewConfig:
 
     @property
     def warps(self) -> bool:
-        """Whether pixels move by other than whole steps."""
-        return self.rotation_degrees > 0 or self.translation > 0
+        """Whether pixels move otherwise than by a crop and a mirror."""
+        return self.turns or self.rotation_degrees > 0 or self.translation > 0
+
+    @property
+    def turns(self) -> bool:
+        """Whether pictures are turned over or around."""
+        return self.flip or self.half_turn

@@ -69,8 +69,8 @@ class ViewPlan:
 
 
 # Positions in each sample's stream of random words: fixed, so that one option leaves the others' draws.
-_WORDS = 8
-_TOP, _LEFT, _MIRROR, _BRIGHTNESS, _CONTRAST, _ANGLE, _SHIFT_X, _SHIFT_Y = range(_WORDS)
+_WORDS = 10
+_TOP, _LEFT, _MIRROR, _BRIGHTNESS, _CONTRAST, _ANGLE, _SHIFT_X, _SHIFT_Y, _FLIP, _TURN = range(_WORDS)
 
 
 def draw_plan(
@@ -119,7 +119,7 @@ def draw_plan(
 def _words(config: ViewConfig) -> int:
     """Return how many of a sample's words its view depends on: up to 4 come at the cost of one."""
     if config.contrast or config.warps:
-        return _WORDS
+        return _WORDS if config.turns else _FLIP
     return _CONTRAST if config.random_crop or config.mirror or config.brightness else 0
 
 
@@ -130,4 +130,7 @@ def _warp(signed: np.ndarray, config: ViewConfig) -> np.ndarray:
     warp[:, 1, 0], warp[:, 1, 1] = np.sin(angle), np.cos(angle)
     warp[:, 0, 2] = 2 * config.translation * signed[:, _SHIFT_X]
     warp[:, 1, 2] = 2 * config.translation * signed[:, _SHIFT_Y]
+    if config.turns:
+        warp[config.half_turn & (signed[:, _TURN] < 0), :, :2] *= -1
+        warp[config.flip & (signed[:, _FLIP] < 0), :, 1] *= -1
     return warp
