@@ -19,8 +19,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 demo: $(VENV)/.demo
 	$(BIN)/alexnet demo --seed $(SEED)
 
+# A file of tests a worker, so that what its tests share is made once.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow

@@ -185,10 +185,11 @@ def test_cosine_begins_after_the_warm_up():
 # --- polynomial
 
 
-@given(st.floats(0, 1), st.floats(0.1, 4), st.integers(1, 200))
-def test_polynomial_is_a_power_of_what_is_left(part, power, epochs):
-    assert Polynomial(power=power).rates(part * epochs, epochs, []).scale == pytest.approx(
-        (1 - part) ** power, rel=1e-9, abs=1e-9
+@given(st.integers(0, 10_000), st.floats(0.1, 4), st.integers(1, 200))
+def test_polynomial_is_a_power_of_what_is_left(step, power, epochs):
+    """The part that has passed is rounded to 2^-53, and at least 1/10,000 is left before the end: hence 1e-11."""
+    assert Polynomial(power=power).rates(epochs * step / 10_000, epochs, []).scale == pytest.approx(
+        ((10_000 - step) / 10_000) ** power, rel=1e-11
     )
 
 

@@ -43,6 +43,19 @@ def _environment_of(process):
         return b""
 
 
+def test_a_killed_and_a_stopped_rank_are_restarted(pack, tmp_path):
+    faults = [
+        {"attempt": 0, "rank": 1, "where": "step", "after": 10, "does": "SIGKILL"},
+        {"attempt": 1, "rank": 1, "where": "step", "after": 10, "does": "SIGSTOP"},
+    ]
+    done, said, left = torchrun(tmp_path, new_run(pack, tmp_path / "run"), restarts=2, faults=faults, silence=4)
+    assert done.returncode == 0, done.stderr
+    assert "lost the other processes" in said[0] and "has not answered for 4 s" in said[1], said
+    assert not left
+    assert sorted(samples_by_step(tmp_path / "records")) == list(range(39))
+
+
+@pytest.mark.slow
 def test_killed_and_hung_ranks_are_restarted_to_the_same_bits(pack, tmp_path):
     """Rank 1 killed inside a step, rank 0 inside a save, rank 1 stopped, its main thread asleep: each time all start
     again and go on. That rank 0 once works for longer than anybody may be silent is said and ends nothing."""

@@ -64,6 +64,7 @@ def test_two_processes_compute_what_one_does(pictures, record_property):
         record_property("float32_drift", float(difference(float32, narrow)))
 
 
+@pytest.mark.slow
 def test_three_processes_compute_what_one_does(pictures):
     expected, results = trained_alone(pictures, ONCE[0])
     tensors, seen = trained_alone(pictures, EACH[1], size=3)

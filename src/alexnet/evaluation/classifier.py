@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -33,6 +34,8 @@ class ViewClassifier:
     class_names: Sequence[str]
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     bfloat16: bool = False
+    averages: Literal["probabilities", "logits"] = "probabilities"
+    """What is averaged over views: the paper's choice, or what stands before the softmax."""
 
     def probabilities(self, images: np.ndarray | Held, num_views: int = 1) -> Tensor:
         """Return class probabilities averaged over views.
@@ -58,11 +61,13 @@ class ViewClassifier:
             self.net.eval()
         with torch.inference_mode(), self._precision():
             for place in places:
-                probabilities = self.net(view(place)).float().softmax(1)
-                total = probabilities if total is None else total + probabilities
+                scores = self.net(view(place)).float()
+                scores = scores.softmax(1) if self.averages == "probabilities" else scores
+                total = scores if total is None else total + scores
         for module in training:
             module.training = True
-        return (total / len(places)).cpu()
+        mean = total / len(places)
+        return (mean if self.averages == "probabilities" else mean.softmax(1)).cpu()
 
     def _view(self, images: np.ndarray) -> Callable[[Place], Tensor]:
         images, dtype = with_border(images, self.input.pad), self._input_dtype()

@@ -118,6 +118,15 @@ def _zeiler_fergus(table: Table) -> Table:
     return change(table, *(f"conv{n}" for n in range(1, 6)), "fc6", "fc7", bias=0.0)
 
 
+def _small(table: Table) -> Table:
+    """The same rows for 31 pixels: maps of 31, 15, 7 and 3, whether pools take 3 x 3 or 2 x 2 every two pixels."""
+    table = change(table, "conv1", channels=32, kernel=5, stride=1, pad=2, pad_after=0)
+    for name, channels in (("conv2", 64), ("conv3", 96), ("conv4", 96), ("conv5", 64)):
+        table = change(table, name, channels=channels)
+    table = change(table, "fc6", "fc7", units=512)
+    return change(table, *(f"conv{n}" for n in range(2, 6)), "fc6", "fc7", "fc8", std=None)
+
+
 _145 = _as_run_in_2012(ALEXNET_TABLE)
 _146 = _six_convolutions(_145)
 _ONE_TOWER = _one_tower(ALEXNET_TABLE)
@@ -192,6 +201,13 @@ FAMILY: tuple[NetSpec, ...] = (
         "alexnet_owt",
         _one_weird_trick(ALEXNET_TABLE),
         "torchvision's `alexnet`, after Krizhevsky 2014 (one weird trick), section 5",
+    ),
+    _spec(
+        "alexnet_small",
+        _small(ALEXNET_TABLE),
+        "the paper's rows at a size for small pictures: ablations where ImageNet is not at hand",
+        side=31,
+        num_classes=10,
     ),
     _spec("zfnet", _zeiler_fergus(ALEXNET_TABLE), "Zeiler, Fergus 2013, figure 3"),
 )

@@ -1,0 +1,1 @@
+"""The experiments: one file for each part of the paper, found through `EXPERIMENTS`."""
