@@ -64,8 +64,8 @@ FIGURE_1 = Experiment(
             changes=(
                 ("ReLU", ("train.epochs=10",)),
                 ("tanh", ("train.epochs=32",)),
-                ("|tanh|", ("train.epochs=32",)),
-                ("sigmoid", ("train.epochs=32",)),
+                ("|tanh|", ("train.epochs=16",)),
+                ("sigmoid", ("train.epochs=16",)),
             ),
         ),
         "gpu": Budget(base=CIFAR_NET, seeds=tuple(range(5))),
