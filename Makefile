@@ -1,5 +1,6 @@
 # make demo   the whole path on rendered pictures, nothing to download (about 5 minutes)
 # make test   the tests
+# make paper-smoke   every experiment at its smallest (about 2 minutes)
 # Needs Python >= 3.11 and make. TORCH chooses the build of torch, e.g. make demo TORCH=torch==2.13.0
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-slow test-gpu lint clean
+.PHONY: demo paper-smoke test test-slow test-gpu lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/alexnet demo --seed $(SEED)
@@ -28,6 +29,11 @@ test-slow: $(VENV)/.test
 
 test-gpu: $(VENV)/.test
 	$(BIN)/python -m pytest -m gpu
+
+# Every experiment on rendered pictures, too small to say anything: that all of it runs (about two minutes).
+paper-smoke: $(VENV)/.test
+	$(BIN)/alexnet experiment run all --budget smoke --results build/paper-smoke --scratch build/paper-smoke-runs
+	$(BIN)/alexnet report --budget smoke --results build/paper-smoke --output build/paper-smoke-report
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check src tests docs setup.py

@@ -28,6 +28,7 @@ VERBS = {
     "show": ("alexnet.cli.show:show", "Look at packs, recipes and networks."),
     "download": ("alexnet.cli.download:download", "Fetch a public dataset."),
     "experiment": ("alexnet.cli.experiment:experiment", "The paper's claims, tried."),
+    "report": ("alexnet.cli.report:report", "What the experiments came to, as a page."),
     "bench": ("alexnet.cli.bench:bench", "Speed beside other programs on this machine."),
     "plan": ("alexnet.cli.plan:plan", "How long a step would take on several devices."),
     "doctor": ("alexnet.cli.doctor:doctor", "What this machine offers, and what is missing."),

@@ -1,0 +1,119 @@
+"""The charts of a report as SVG: every seed a dot, every arm a row or a line."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from alexnet.pictures import style
+from alexnet.pictures.lettering import chart_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH = 5.4
+COLORS = (style.BLUE, style.RUST, "#2f8f6b", "#8a5aa8", "#b08a1f", "#5f6b76", style.SKY, "#a8436b")
+
+
+def dots(arms: Mapping[str, Sequence[float]], label: str, *, scale: float = 1.0) -> str:
+    """Return rows of dots, one for each seed, with a bar at their mean.
+
+    Args:
+        arms: Numbers of each arm.
+        label: What they are, with the unit.
+        scale: Factor on the numbers.
+    """
+    drawn = style.figure(WIDTH, 0.75 + 0.36 * len(arms))
+    axes = drawn.add_axes((0.36, 0.5 / drawn.get_figheight(), 0.6, 1 - 0.62 / drawn.get_figheight()))
+    style.quiet_axes(axes)
+    axes.grid(True, axis="x", color=style.FAINT, linewidth=0.6)
+    axes.grid(False, axis="y")
+    for row, (name, numbers) in enumerate(arms.items()):
+        shown = [scale * number for number in numbers]
+        axes.plot(shown, [row] * len(shown), "o", color=style.BLUE, markersize=5, alpha=0.65, mew=0)
+        if shown:
+            mean = sum(shown) / len(shown)
+            axes.plot([mean, mean], [row - 0.3, row + 0.3], color=style.RUST, linewidth=2)
+        axes.annotate(
+            chart_text(name),
+            (0, row),
+            xycoords=("axes fraction", "data"),
+            xytext=(-8, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=10,
+            color=style.INK,
+            parse_math=False,
+        )
+    axes.set_ylim(len(arms) - 0.4, -0.6)
+    axes.set_yticks([])
+    axes.set_xlabel(chart_text(label), fontsize=10, color=style.MUTED)
+    axes.margins(x=0.08)
+    return to_svg(drawn)
+
+
+def curves(
+    arms: Mapping[str, Sequence[Sequence[float]]], label: str, *, scale: float = 1.0, line: float | None = None
+) -> str:
+    """Return a line for each arm over epochs: the mean of its seeds, each seed thin behind it.
+
+    Args:
+        arms: For each arm a curve for each seed, a number for each epoch.
+        line: A height to mark.
+    """
+    drawn = style.figure(WIDTH, 3.2)
+    axes = drawn.add_axes((0.1, 0.15, 0.62, 0.8))
+    style.quiet_axes(axes)
+    ends = []
+    for (name, seeds), color in zip(arms.items(), COLORS * 3, strict=False):
+        if not seeds:
+            continue
+        length = min(len(curve) for curve in seeds)
+        epochs = range(1, length + 1)
+        for curve in seeds:
+            axes.plot(epochs, [scale * v for v in curve[:length]], color=color, linewidth=0.7, alpha=0.35)
+        mean = [scale * sum(values) / len(seeds) for values in zip(*(c[:length] for c in seeds), strict=True)]
+        axes.plot(epochs, mean, color=color, linewidth=1.8)
+        ends.append((chart_text(name), mean[-1], color))
+    if line is not None:
+        axes.axhline(scale * line, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.set_xlabel("epochs", fontsize=10, color=style.MUTED)
+    axes.set_ylabel(chart_text(label), fontsize=10, color=style.MUTED)
+    axes.set_ylim(bottom=0)
+    if ends:
+        style.name_ends(axes, ends)
+    return to_svg(drawn)
+
+
+def to_svg(drawn: Figure) -> str:
+    """Return a figure as SVG whose text stays text; equal figures give equal strings."""
+    import matplotlib
+
+    stream = io.StringIO()
+    with matplotlib.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "alexnet", "font.family": "sans-serif"}
+    ):
+        drawn.savefig(stream, format="svg", facecolor=style.PAPER, metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    # Several drawings share a page: what one calls p1 must not be another's.
+    salt = format(hash_of(text), "x")
+    text = re.sub(r'id="([^"]+)"', rf'id="{salt}-\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{salt}-\1)", text)
+    text = re.sub(r'href="#([^"]+)"', rf'href="#{salt}-\1"', text)
+    return re.sub(
+        r"(<svg[^>]*?) width=\"[^\"]+\"",
+        r'\1 width="100%"',
+        re.sub(r"(<svg[^>]*?) height=\"[^\"]+\"", r"\1", text, count=1),
+        count=1,
+    )
+
+
+def hash_of(text: str) -> int:
+    """Return a number that is the same for the same text in every process."""
+    import zlib
+
+    return zlib.crc32(text.encode())

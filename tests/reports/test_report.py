@@ -1,0 +1,88 @@
+"""Reports of planted results: what is on the page, and that it needs neither torch nor the web."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from planted import experiment, plant, record
+
+from alexnet.experiments.claim import Base, Budget
+from alexnet.experiments.plan import plan
+from alexnet.experiments.results import Results
+from alexnet.reports.content import sections
+from alexnet.reports.markdown import files, to_markdown
+from alexnet.reports.page import to_html
+
+pytest.importorskip("matplotlib", reason="the report extra is not installed")
+
+
+@pytest.fixture
+def found(tmp_path):
+    asked, results = experiment(caveat="only <planted> & small"), Results(tmp_path)
+    plant(results, asked, {"with": {0: 0.21, 1: 0.22, 2: 0.2}, "without": {0: 0.31, 1: 0.32, 2: 0.3}})
+    return sections([asked], "laptop", Results(tmp_path))
+
+
+def test_the_page_holds_claim_verdict_numbers_of_every_seed_and_how_to_do_it_again(found):
+    page = to_html(found, "laptop")
+    for text in (
+        "With it there is less error.",
+        "confirmed",
+        "-1 point",
+        "21.00, 22.00, 20.00",
+        "21.00 ± 1.00",
+        "-10 points (95 %: -10 .. -10), 3 seeds",
+        "only &lt;planted&gt; &amp; small",
+        "rendered pictures, 50 training images",
+        "commit 0123456789",
+        "alexnet experiment run planted --budget laptop",
+        "alexnet experiment rerun ",
+    ):
+        assert text in page, text
+
+
+def test_the_page_is_whole_and_loads_nothing(found):
+    page = to_html(found, "laptop")
+    open_tags, void = [], {"meta", "br", "img", "link", "path", "use", "rect"}
+
+    class Nesting(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            for name, value in attributes:
+                assert name not in ("src", "href") or value.startswith(("#", "data:image/png")) or not value
+                assert not name.startswith("on")
+            if tag not in void:
+                open_tags.append(tag)
+
+        def handle_endtag(self, tag):
+            if tag not in void:
+                assert open_tags.pop() == tag
+
+    Nesting().feed(page)
+    assert open_tags == []
+    assert "url(http" not in page and "@import" not in page and "<script" not in page
+    names = re.findall(r' id="([^"]+)"', page)
+    assert len(names) == len(set(names))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(names)
+
+
+def test_markdown_says_the_same_and_its_pictures_are_there(found):
+    text = to_markdown(found, "laptop", "report")
+    assert "| less error with it | confirmed | -10 points (95 %: -10 .. -10), 3 seeds | -1 point |" in text
+    named = set(re.findall(r"\]\(report/([^)]+)\)", text))
+    assert named == set(files(found)) == {"planted-arms.svg", "planted-curves.svg"}
+
+
+def test_a_report_is_the_same_for_the_same_results(found):
+    assert to_html(found, "laptop") == to_html(found, "laptop")
+
+
+def test_pictures_of_imagenet_are_not_passed_on(tmp_path):
+    asked, results = experiment(pictures=("panels.png",)), Results(tmp_path)
+    for data, kept in (("demo", True), ("tiny-imagenet-40", False)):
+        base = Base(recipe="alexnet-small", data=data)
+        one = replace(asked, budgets={"laptop": Budget(base=base)})
+        part = plan(one, "laptop", results).parts["with"][0]
+        results.add(part, record(0.2) | {"data": {"name": data, "trained_on": 1}}, {"panels.png": b"\x89PNG"})
+        (section,) = sections([one], "laptop", results)
+        assert bool(section.pictures) == kept
