@@ -92,7 +92,8 @@ def test_results_of_other_data_are_not_compared(cli, pack, tmp_path):
     assert ending.code == 3 and "of another demo than the one at hand" in ending.err
 
 
-def test_a_run_that_is_stopped_goes_on(pack, tmp_path):
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM"])
+def test_a_run_that_is_stopped_goes_on(pack, tmp_path, how):
     command = [sys.executable, "-m", "alexnet", *map(str, arguments(tmp_path, pack, jobs=2))]
     environment = os.environ | {"ALEXNET_CACHE": str(tmp_path / "cache")}
     running = subprocess.Popen(
@@ -101,7 +102,10 @@ def test_a_run_that_is_stopped_goes_on(pack, tmp_path):
     deadline = time.monotonic() + 120
     while not list((tmp_path / "scratch").glob("*/metrics.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.killpg(running.pid, signal.SIGINT)
+    if how == "Ctrl-C":
+        os.killpg(running.pid, signal.SIGINT)
+    else:
+        running.terminate()
     _, said = running.communicate(timeout=120)
     if running.returncode:  # it may have been done before the signal came
         assert running.returncode == 75, said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from alexnet.experiments.order import Done, Order, PackKey, pack_key
 from alexnet.experiments.part import Network, Part
 from alexnet.experiments.plan import measures_of, plan
 from alexnet.experiments.results import Results
+
+
+_stopped: list[bool] = []
+"""In a worker that was asked to stop: what it is handed after that, it does not begin."""
 
 
 @dataclass(frozen=True)
@@ -123,16 +128,25 @@ def _workers(setting: Setting) -> Iterator[ProcessPoolExecutor]:
     pool = ProcessPoolExecutor(
         setting.jobs, multiprocessing.get_context("spawn"), _quiet, (setting.scratch / "log.txt",)
     )
+    passed_on = signal.signal(signal.SIGTERM, _pass_on)
     try:
         yield pool
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StoppedError):
         raise StoppedError("stopped; what was trained is saved", remedy="the same command goes on") from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        signal.signal(signal.SIGTERM, passed_on)
         if before is None:
             del os.environ["OMP_NUM_THREADS"]
         else:
             os.environ["OMP_NUM_THREADS"] = before
+
+
+def _pass_on(*_: object) -> None:
+    """Let the workers save, too: a batch system tells only the first process, a terminal's Ctrl-C all of them."""
+    for worker in multiprocessing.active_children():
+        worker.terminate()
+    raise KeyboardInterrupt
 
 
 def _quiet(log: Path) -> None:
@@ -149,8 +163,12 @@ def _work(order: Order) -> Done:
 
     keep_freed_memory()
     threads = order.part.recipe.train.threads if isinstance(order.part, Network) else 0
+    if _stopped:
+        raise StoppedError("stopped")
     try:
         return do(order, choose_device(order.device, threads))
     except AlexNetError as error:
+        if isinstance(error, StoppedError):
+            _stopped.append(True)
         error.where = error.where or order.part.label
         raise

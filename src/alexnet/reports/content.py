@@ -73,7 +73,7 @@ def sections(experiments: Iterable, level: BudgetName, results: Results) -> list
     for experiment in experiments:
         if level in experiment.budgets:
             one = outcome(experiment, level, results)
-            if any(one.results.values()):
+            if any(finding.verdict.pairs for finding in one.findings):
                 found.append(_section(one, level))
     return found
 
