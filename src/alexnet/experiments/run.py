@@ -20,7 +20,6 @@ from alexnet.experiments.part import Network, Part
 from alexnet.experiments.plan import measures_of, plan
 from alexnet.experiments.results import Results
 
-
 _stopped: list[bool] = []
 """In a worker that was asked to stop: what it is handed after that, it does not begin."""
 
