@@ -30,6 +30,8 @@ VARIANTS = {
     "caffenet": "alexnet_caffe",
     "alexnet_bn_caffe": "alexnet_caffe",
     "alexnet_owt": "alexnet_one_tower",
+    "alexnet_small": "alexnet",
+    "alexnet_small_63": "alexnet_small",
     "zfnet": "alexnet_one_tower",
     "cifar10_80sec": "cifar10_19pct",
     "cifar10_18pct": "cifar10_19pct",

@@ -46,6 +46,8 @@ ORDERS = {
     "alexnet_pool2": PAPER,
     "alexnet_one_tower": PAPER,
     "alexnet_slide": [name for name in POOL_FIRST if not name.endswith("7")],
+    "alexnet_small": PAPER,
+    "alexnet_small_63": PAPER,
     "alexnet_caffe": PAPER,
     "caffenet": POOL_FIRST,
     "zfnet": POOL_FIRST,

@@ -28,6 +28,8 @@ ALEXNETS = {
     "caffenet": (60_965_224, 724_406_816, 659_272),
     "alexnet_bn_caffe": (60_965_224, 724_406_816, 659_272),
     "alexnet_owt": (61_100_840, 714_188_480, 494_184),
+    "alexnet_small": (715_978, 14_724_960, 58_730),
+    "alexnet_small_63": (2_026_698, 63_993_696, 247_146),
     "zfnet": (62_357_608, 1_168_032_896, 1_516_904),
 }
 """Parameters, multiply-accumulates and neurons."""

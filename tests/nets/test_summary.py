@@ -175,6 +175,8 @@ TWO_TOWERS = {
     "alexnet_bn": ["conv3", "fc6", "fc7", "fc8"],
     "alexnet_bn_caffe": ["conv3", "fc6", "fc7", "fc8"],
     "alexnet_pool2": ["conv3", "fc6", "fc7", "fc8"],
+    "alexnet_small": ["conv3", "fc6", "fc7", "fc8"],
+    "alexnet_small_63": ["conv3", "fc6", "fc7", "fc8"],
 }
 """Caffe's nets are left out: their normalizers, on one device, run over the seam, which is not counted."""
 

@@ -37,8 +37,14 @@ class Budget:
     seeds: tuple[int, ...] = (0, 1, 2)
     pretraining: Base | None = None
     """What arms with `pretrained` start from."""
+    bases: tuple[tuple[str, Base], ...] = ()
+    """What single arms change, where it is not `base`: (arm, base)."""
     changes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Assignments for single arms of this budget: (arm, assignments)."""
+
+    def base_of(self, arm: str) -> Base:
+        """Return what one arm changes."""
+        return dict(self.bases).get(arm, self.base)
 
     def changes_of(self, arm: str) -> tuple[str, ...]:
         """Return the assignments for one arm."""
@@ -55,8 +61,6 @@ class Arm:
     """Rows changed, or what finds the changes for the base's own network."""
     changes: tuple[str, ...] = ()
     """Assignments `a.b=value`."""
-    base: Base | None = None
-    """Where it is not the budget's."""
     rates: tuple[float, ...] = ()
     """Learning rates to choose from, as factors on the recipe's: tried on a seed of its own, the best kept."""
     seeds: int | None = None

@@ -77,7 +77,7 @@ def network(arm: Arm, budget: Budget, seed: int, *, changes: tuple[str, ...] = (
     Raises:
         RecipeError: a change that the recipe refuses.
     """
-    base = arm.base or budget.base
+    base = budget.base_of(arm.name)
     pretraining = None
     texts = [*base.changes, *arm.changes, *budget.changes_of(arm.name), *changes, f"seed={seed}"]
     if arm.pretrained:

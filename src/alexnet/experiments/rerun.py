@@ -16,13 +16,13 @@ from alexnet.experiments.run import Setting
 from alexnet.experiments.work import do
 from alexnet.runs.devices import choose_device
 
-_OF_THE_MACHINE = ("cost.seconds", "cost.images_per_second")
+_OF_THE_MACHINE = ("cost.seconds", "cost.images_per_second", "cost.peak_memory_mb")
 
 
 def differences(folder: Path, part: Part, setting: Setting) -> tuple[int, list[str]]:
     """Train and measure again; return how many numbers were compared, and a line for each that differs.
 
-    Times are not compared.
+    Times and memory are not compared.
 
     Raises:
         DataError: the data is not that of the result.

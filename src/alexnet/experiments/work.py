@@ -13,6 +13,7 @@ import torch
 from alexnet.core.errors import DataError, DivergedError
 from alexnet.data.pack.read import Pack
 from alexnet.evaluation.evaluate import evaluate
+from alexnet.experiments import memory
 from alexnet.experiments.measures.registry import MEASURES, USUAL
 from alexnet.experiments.measures.trained import BATCH, Measured, Trained, errors
 from alexnet.experiments.order import Done, Order
@@ -56,6 +57,7 @@ def train(order: Order, part: Network, device: torch.device) -> Path:
 
 def _network(order: Order, part: Network, device: torch.device) -> Done:
     pack = Pack.open(order.pack(part))
+    memory.begin(device)
     try:
         folder = train(order, part, device)
     except DivergedError as error:
@@ -63,6 +65,7 @@ def _network(order: Order, part: Network, device: torch.device) -> Done:
         described = {"data": _described(part.data, pack), "seed": part.recipe.seed}
         return Done(described | {"diverged": str(error), "measures": {}}, {})
     trained = Trained(folder, part.recipe, pack, load(folder, device=device), device)
+    trained.peak_memory = memory.peak(device)
     measured: dict[str, Measured] = {}
     for name in (*USUAL, *(n for n in order.measures if n not in USUAL)):
         measured[name] = MEASURES[name](trained)
@@ -87,12 +90,13 @@ def _average(order: Order, part: Average, device: torch.device) -> Done:
         for run, network in zip(runs, part.networks, strict=True)
     ]
     images, indices = trained[0].test
-    alone = [one.evaluate((images, indices)).top1_error for one in trained]
+    views = trained[0].recipe.evaluate.views
+    alone = [one.evaluate((images, indices), views).top1_error for one in trained]
     together = evaluate(
         [one.predictor.classifier for one in trained],
         images,
         indices,
-        num_views=1,
+        num_views=views,
         batch_size=min(BATCH, len(indices)),
     )
     if len({one.recipe.data.limit_val for one in trained}) > 1:
@@ -101,7 +105,7 @@ def _average(order: Order, part: Average, device: torch.device) -> Done:
         "data": _described(part.data, pack),
         "measures": {
             "test": errors(together)
-            | {"mean_of_one": sum(alone) / len(alone), "each": [round(e, 6) for e in alone]}
+            | {"mean_of_one": sum(alone) / len(alone), "each": [round(e, 6) for e in alone], "views": views}
         },
         "environment": environment.describe(device),
     }

@@ -209,5 +209,12 @@ FAMILY: tuple[NetSpec, ...] = (
         side=31,
         num_classes=10,
     ),
+    _spec(
+        "alexnet_small_63",
+        _small(ALEXNET_TABLE),
+        "alexnet_small for 63 pixels: maps of 63, 31, 15 and 7",
+        side=63,
+        num_classes=10,
+    ),
     _spec("zfnet", _zeiler_fergus(ALEXNET_TABLE), "Zeiler, Fergus 2013, figure 3"),
 )

@@ -16,6 +16,7 @@ _WORDS = {
     "curves.epochs_to_25": "epochs to 25 % training error",
     "curves.first_epoch_error": "training error of the first epoch",
     "cost.seconds": "seconds of training",
+    "cost.peak_memory_mb": "peak memory, MB",
     "cost.parameters": "weights",
     "cost.multiplications": "multiplications an image",
     "kernels.apart": "distance of the towers' color scores",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from alexnet.experiments.catalog.bases import CIFAR_13, SMOKE_CIFAR, budgets
+from dataclasses import replace
+
+from alexnet.experiments.catalog.bases import CIFAR_13, SMALL, SMOKE, SMOKE_CIFAR, budgets
 from alexnet.experiments.catalog.edits import CONVOLUTIONS, POOLS, change, move, remove
-from alexnet.experiments.claim import Arm, Budget, Contrast, Edits, Experiment, Value
+from alexnet.experiments.claim import Arm, Base, Budget, Contrast, Edits, Experiment, Value
 from alexnet.nets.edits import Insert
 from alexnet.nets.tables import NetSpec
 
@@ -127,6 +129,65 @@ POOLING = Experiment(
     caveat="Config 147 also changed the padding of conv2 and conv5. Maps are of the same size in the first two arms.",
 )
 
+_SIDES = (31, 63)
+
+
+def _of_side(side: int, base: Base, *changes: str) -> Base:
+    name = "alexnet_small" if side == 31 else f"alexnet_small_{side}"
+    return replace(
+        base, changes=(*base.changes, f'model.name="{name}"', f"view.crop={side}", "view.pad=0", *changes)
+    )
+
+
+def _at_sides(base: Base, *changes: str, pad: bool = False) -> Budget:
+    """Return a budget in which each arm has pictures of its side; with `pad`, larger by a border only."""
+    of = {side: _of_side(side, base, *changes, *_room(side, pad)) for side in _SIDES}
+    return Budget(base=of[31], bases=tuple((_at(side, size), of[side]) for side in _SIDES for size in (3, 2)))
+
+
+def _room(side: int, pad: bool) -> tuple[str, ...]:
+    if pad:
+        return (f"view.pad={(side - 31) // 2}",)
+    return (f"data.size={side + 1}",)
+
+
+def _at(side: int, size: int) -> str:
+    return f"{size} x {size}, {side} pixels"
+
+
+POOLING_SIZES = Experiment(
+    name="pooling-sizes",
+    title="Overlapping pooling at two image sizes",
+    claim="How much overlapping pools gain depends on the size of the images, and they cost time.",
+    source="a question of a reviewed document on section 3.4",
+    arms=tuple(Arm(name=_at(side, size), edits=change(POOLS, size=size)) for side in _SIDES for size in (3, 2)),
+    contrasts=tuple(
+        contrast
+        for side in _SIDES
+        for contrast in (
+            less_error(f"at {side} pixels 3 x 3 has less error than 2 x 2", _at(side, 3), _at(side, 2)),
+            Contrast(
+                says=f"at {side} pixels 3 x 3 takes longer to train",
+                left=Value(_at(side, 3), "cost.seconds"),
+                right=Value(_at(side, 2), "cost.seconds"),
+                expects="higher",
+                by="ratio",
+            ),
+        )
+    ),
+    budgets={
+        "smoke": replace(_at_sides(SMOKE, pad=True), seeds=(0,)),
+        "laptop": _at_sides(
+            replace(SMALL, data="tiny-imagenet-40"),
+            "model.num_classes=40",
+            "data.limit_train=5000",
+            "data.holdout=2000",
+        ),
+    },
+    shown=(_TEST, "train.gap", "cost.seconds", "cost.multiplications"),
+    caveat="The same pictures, scaled to 32 and to 64 pixels, without shifts beyond one pixel. Time is this machine's.",
+)
+
 TOWERS = Experiment(
     name="towers",
     title="Two towers",
@@ -172,7 +233,7 @@ TOWERS = Experiment(
         ),
     ),
     budgets=budgets(),
-    shown=(_TEST, "cost.seconds", "cost.parameters", "cost.multiplications"),
+    shown=(_TEST, "cost.seconds", "cost.peak_memory_mb", "cost.parameters", "cost.multiplications"),
     curve="holdout_error",
     caveat=(
         "The network of half the width keeps conv5 and the fully connected layers, as in the paper's footnote. Time is "
@@ -220,4 +281,4 @@ ORDER = Experiment(
     budgets=budgets(),
 )
 
-EXPERIMENTS = (NORMALIZATION, CIFAR_LRN, POOLING, TOWERS, ORDER)
+EXPERIMENTS = (NORMALIZATION, CIFAR_LRN, POOLING, POOLING_SIZES, TOWERS, ORDER)

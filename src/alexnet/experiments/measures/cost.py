@@ -11,7 +11,7 @@ from alexnet.nets.summary import summarize
 
 
 def cost(trained: Trained) -> Measured:
-    """Seconds, images a second, weights and multiplications; a machine with other work on it gives other seconds."""
+    """Time, memory, weights and multiplications; a machine with other work on it gives other seconds."""
     record = json.loads((trained.folder / "run.json").read_text(encoding="utf-8"))
     recipe, seconds = trained.recipe, record.get("seconds", 0.0)
     images = recipe.train.epochs * len(trained.portions.train)
@@ -22,6 +22,7 @@ def cost(trained: Trained) -> Measured:
         {
             "seconds": round(seconds, 2),
             "images_per_second": round(images / max(seconds, 1e-9), 1),
+            "peak_memory_mb": None if trained.peak_memory is None else round(trained.peak_memory / 1e6, 1),
             "images": images,
             "parameters": sum(row.parameters for row in rows),
             "multiplications": sum(row.macs for row in rows),

@@ -36,6 +36,7 @@ class Trained:
 
     Attributes:
         so_far: What earlier measures found, by their names.
+        peak_memory: Bytes in use at most while it was trained, if known.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Trained:
     predictor: Predictor
     device: torch.device
     so_far: dict[str, Any] = field(default_factory=dict)
+    peak_memory: int | None = None
 
     @cached_property
     def portions(self) -> Portions:
