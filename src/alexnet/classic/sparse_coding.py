@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ class SparseCodingConfig:
         UsageError: A value that cannot mean anything.
     """
 
+    kind: ClassVar[str] = "sparse_coding"
     patch: int = 6
     """Height and width of a patch, in pixels."""
     atoms: int = 800

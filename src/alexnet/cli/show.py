@@ -35,10 +35,11 @@ def show(
         Print JSON.
     """
     from alexnet.nets.catalog import NETWORKS, list_models
-    from alexnet.runs.recipe import recipe_names, recipe_text
+    from alexnet.runs.baseline_recipe import baseline_names
+    from alexnet.runs.recipe import recipe_names
 
     if not names:
-        return _list(list_models(), recipe_names(), json)
+        return _list(list_models(), recipe_names(), baseline_names(), json)
     if len(names) > 1 and all(_plain(name) in NETWORKS and not Path(name).is_dir() for name in names):
         _compare_networks(names, json)
         return 0
@@ -48,9 +49,9 @@ def show(
         if path.is_dir():
             _show_pack(path, recipe if views else None, output, json)
             continue
-        if name.replace("_", "-").lower() in recipe_names() or path.suffix == ".toml":
+        if name.replace("_", "-").lower() in (*recipe_names(), *baseline_names()) or path.suffix == ".toml":
             known = True
-            _show_recipe(name, path, recipe_text, json)
+            _show_recipe(name, path, json)
         if _plain(name) in NETWORKS:
             known = True
             _show_network(name, json)
@@ -59,7 +60,7 @@ def show(
 
             raise UsageError(
                 f"there is no pack, recipe or network {name!r}",
-                remedy=nearest(name, [*list_models(), *recipe_names()]),
+                remedy=nearest(name, [*list_models(), *recipe_names(), *baseline_names()]),
             )
     return 0
 
@@ -68,31 +69,37 @@ def _plain(name: str) -> str:
     return name.replace("-", "_").lower()
 
 
-def _list(networks: list[str], recipes: list[str], json: bool) -> int:
+def _list(networks: list[str], recipes: list[str], baselines: list[str], json: bool) -> int:
     from alexnet.core.terminal import table
     from alexnet.data.known import KNOWN
+    from alexnet.runs.baseline_recipe import load_baseline
     from alexnet.runs.recipe import load_recipe
 
     data = ["demo", *KNOWN]  # as runs/data.py has it, whose readers take longer to import than all this
     if json:
-        print_json({"networks": networks, "recipes": recipes, "data": data})
+        print_json({"networks": networks, "recipes": recipes, "baselines": baselines, "data": data})
         return 0
     table(("recipe", "what it reproduces"), [(name, load_recipe(name).summary) for name in recipes])
+    print()
+    table(("baseline", "what it reproduces"), [(name, load_baseline(name).summary) for name in baselines])
     print(f"\nnetworks: {', '.join(networks)}")
     print(f"data by name: {', '.join(data)}")
     return 0
 
 
-def _show_recipe(name: str, path: Path, text: Any, json: bool) -> None:
+def _show_recipe(name: str, path: Path, json: bool) -> None:
     from alexnet.config.load import to_table
-    from alexnet.runs.recipe import load_recipe
+    from alexnet.runs.baseline_recipe import baseline_text, is_baseline, load_baseline
+    from alexnet.runs.recipe import load_recipe, recipe_text
 
-    resolved = load_recipe(name)
+    baseline = is_baseline(name)
+    resolved = load_baseline(name) if baseline else load_recipe(name)
     if json:
         print_json({"recipe": to_table(resolved)})
         return
     print(f"recipe {resolved.name}\n")
-    print(path.read_text(encoding="utf-8") if path.suffix == ".toml" else text(name))
+    text = path.read_text(encoding="utf-8") if path.suffix == ".toml" else None
+    print(text or (baseline_text if baseline else recipe_text)(name))
 
 
 def _show_network(name: str, json: bool) -> None:

@@ -95,6 +95,15 @@ def train(  # noqa: PLR0913 - the command's options
     for key, value in (("train.epochs", epochs), ("train.batch_size", batch_size), ("seed", seed)):
         if value is not None:
             changes.append(f"{key}={value}")
+    from alexnet.runs.baseline_recipe import is_baseline
+
+    if is_baseline(recipe):
+        from alexnet.cli.baseline import fit
+
+        given = {"--epochs": epochs, "--batch-size": batch_size}
+        return fit(
+            recipe, data, output_dir, changes, given, format=format, dry_run=dry_run, smoke=smoke, json=json
+        )
     return _start(
         recipe, data, output_dir, device, changes, format=format, dry_run=dry_run, smoke=smoke, json=json
     )
@@ -143,10 +152,15 @@ def _resume(path: Path, device: str, json: bool) -> int:
     from alexnet.parallel.ranks import Ranks
     from alexnet.parallel.world import from_environment
     from alexnet.runs import train as runs
+    from alexnet.runs.baseline_recipe import is_baseline
     from alexnet.runs.folder import RunFolder
     from alexnet.runs.recipe import load_recipe
 
     world, folder = from_environment(), RunFolder(path)
+    if folder.recipe.is_file() and is_baseline(folder.recipe):
+        from alexnet.cli.baseline import go_on
+
+        return go_on(path, json)
 
     def prepare() -> tuple[Recipe, Pack, torch.device]:
         record = folder.read_record()

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from alexnet.core.errors import UsageError
 from alexnet.core.names import nearest
-from alexnet.nets import alexnet, cifar10, lenet
+from alexnet.nets import alexnet, cifar10, lenet, thin
 from alexnet.nets.initial_values import caffe, config145, paper, quick
 from alexnet.nets.tables import NetSpec, Table
 
 NETWORKS: dict[str, NetSpec] = {
-    spec.name: spec for family in (alexnet.FAMILY, cifar10.FAMILY, lenet.FAMILY) for spec in family
+    spec.name: spec for family in (alexnet.FAMILY, cifar10.FAMILY, lenet.FAMILY, thin.FAMILY) for spec in family
 }
 
 INITIALIZATIONS: dict[str, Callable[[Table], Table]] = {

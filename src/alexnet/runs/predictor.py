@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from alexnet.checkpoint.store import CONFIG, MODEL, CheckpointStore, read_json, read_tensors
+from alexnet.classic.squared_hinge_svm import SquaredHingeSvm, SquaredHingeSvmConfig
 from alexnet.config.load import build
 from alexnet.core.errors import CheckpointError, UsageError
 from alexnet.core.files import verify_folder
+from alexnet.evaluation.baseline import BaselineClassifier
 from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.input import InputSpec
 from alexnet.evaluation.predict import Prediction, predict
@@ -29,12 +32,20 @@ class Predictor:
         checkpoint: Where it was loaded from.
     """
 
-    def __init__(self, classifier: ViewClassifier, config: dict[str, Any], checkpoint: Path):
+    def __init__(
+        self, classifier: ViewClassifier | BaselineClassifier, config: dict[str, Any], checkpoint: Path
+    ):
         self.classifier, self.config, self.checkpoint = classifier, config, checkpoint
 
     @property
     def net(self) -> torch.nn.Module:
-        """The network, in evaluation mode."""
+        """The network, in evaluation mode.
+
+        Raises:
+            UsageError: it is a baseline, which has none.
+        """
+        if isinstance(self.classifier, BaselineClassifier):
+            raise UsageError("a baseline has no network", where=self.checkpoint)
         return self.classifier.net
 
     @property
@@ -69,6 +80,8 @@ def load(
     folder = find_checkpoint(run.folder if isinstance(run, RunResult) else Path(run), checkpoint)
     verify_folder(folder)
     config = read_json(folder / CONFIG)
+    if config.get("kind") == "baseline":
+        return Predictor(_baseline(config, folder), config, folder)
     try:
         edits = build(ModelConfig, {"edits": config["edits"]}).edits
         net = create_model(config["architecture"], config["num_classes"], edits=edits, seed=0)
@@ -85,6 +98,33 @@ def load(
     net.load_state_dict(read_tensors(folder / MODEL, net.state_dict()))
     net.to(classifier.device, memory_format=torch.channels_last).eval()
     return Predictor(classifier, config, folder)
+
+
+def _baseline(config: dict[str, Any], folder: Path) -> BaselineClassifier:
+    from alexnet.runs.baseline import make_features
+    from alexnet.runs.baseline_recipe import BaselineRecipe
+
+    arrays = {name: tensor.numpy() for name, tensor in read_tensors(folder / MODEL).items()}
+    try:
+        recipe = build(BaselineRecipe, {"name": config["recipe"], "features": config["features"]})
+        channels = []
+        for number, features in enumerate(recipe.features):
+            learned = _named(arrays, f"{number}.features.")
+            svm = SquaredHingeSvm.from_arrays(SquaredHingeSvmConfig(), _named(arrays, f"{number}.svm."))
+            channels.append((make_features(features, learned), svm))
+        return BaselineClassifier(
+            channels=channels,
+            sharpness=config["sharpness"],
+            input=InputSpec.from_json(config["input"]),
+            classes=config["classes"],
+            class_names=config["class_names"],
+        )
+    except KeyError as error:
+        raise CheckpointError(f"lacks {error}", where=folder / CONFIG) from None
+
+
+def _named(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def find_checkpoint(path: Path, which: str = "last") -> Path:

@@ -1,0 +1,130 @@
+"""Local descriptors, encoded and pooled: the features of the best entries before 2012."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from alexnet.classic import pyramid
+from alexnet.classic.descriptors import SIZES, Dense, pieces
+from alexnet.classic.fisher import Fisher
+from alexnet.classic.llc import Llc
+from alexnet.core.errors import DataError
+from alexnet.core.keys import Key
+
+_TOGETHER = 32
+"""Pictures that are described and encoded at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalConfig:
+    """A descriptor, a projection, an encoder and regions: dense descriptors -> PCA -> codes -> pyramid."""
+
+    kind: ClassVar[str] = "local"
+    dense: Dense = field(default_factory=Dense)
+    pca: int | None = 64
+    """Dimensions that descriptors are projected to; by default SIFT's 64, `none` is said by leaving it at theirs."""
+    encoder: Fisher | Llc = field(default_factory=Fisher)
+    pyramid: tuple[str, ...] = ("1x1", "2x2", "3x1")
+    """Regions, as ROWSxCOLUMNS."""
+    samples: int = 200_000
+    """Descriptors that the projection and the encoder are learned from."""
+
+    def __post_init__(self) -> None:
+        pyramid.count(self.pyramid)
+        if self.pca is not None and not 1 <= self.pca <= SIZES[self.dense.what]:
+            raise ValueError(
+                f"pca must be in 1 .. {SIZES[self.dense.what]} for {self.dense.what}, not {self.pca}"
+            )
+
+    @property
+    def features(self) -> int:
+        """Numbers that encode a picture."""
+        dimensions = self.pca or SIZES[self.dense.what]
+        return pyramid.count(self.pyramid) * self.encoder.numbers(dimensions)
+
+
+class LocalFeatures:
+    """An encoder of pictures, learned from pictures without labels."""
+
+    def __init__(self, config: LocalConfig):
+        self.config = config
+        self._learned: dict[str, np.ndarray] = {}
+
+    def fit(self, images: np.ndarray, seed: int, say: Callable[[str], None]) -> None:
+        """Learn projection and encoder from random descriptors of random pictures.
+
+        Args:
+            images: uint8 (N, H, W, C).
+            seed: Of all draws.
+            say: Hears of the progress.
+
+        Raises:
+            DataError: too few descriptors to learn from.
+        """
+        config, key = self.config, Key.from_seed(seed).derive("local features")
+        found = self._sampled(images, key)
+        mean = found.mean(0)
+        values, vectors = np.linalg.eigh(np.cov(found.astype(np.float64), rowvar=False))
+        kept = config.pca or found.shape[1]
+        projection = vectors[:, ::-1][:, :kept].astype(np.float32)
+        say(
+            f"{len(found):,} descriptors; {kept} of {found.shape[1]} dimensions keep "
+            f"{100 * values[::-1][:kept].sum() / max(values.sum(), 1e-30):.0f} % of their variance"
+        )
+        projected = (found - mean) @ projection
+        self._learned = {"mean": mean, "projection": projection, **config.encoder.learn(projected, seed)}
+        say(f"{config.encoder.kind} learned")
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Return codes, float32 (N, features), of uint8 (N, H, W, C)."""
+        config, learned = self.config, self._learned
+        codes = np.empty((len(images), config.features), np.float32)
+        mean, projection = torch.from_numpy(learned["mean"]), torch.from_numpy(learned["projection"])
+        for piece in pieces(len(images), _TOGETHER):
+            found, centers = config.dense.describe(images[piece])
+            where = pyramid.regions(centers, config.pyramid)
+            projected = (torch.from_numpy(found) - mean) @ projection
+            codes[piece] = config.encoder.encode(projected, learned, where).flatten(1).numpy()
+        return codes
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all that was learned."""
+        return dict(self._learned)
+
+    @classmethod
+    def from_arrays(cls, config: LocalConfig, arrays: dict[str, np.ndarray]) -> LocalFeatures:
+        """Return the encoder that `arrays` came from.
+
+        Raises:
+            DataError: arrays of another configuration.
+        """
+        made = cls(config)
+        kept = config.pca or SIZES[config.dense.what]
+        if arrays.get("projection", np.empty(0)).shape != (SIZES[config.dense.what], kept):
+            raise DataError("the stored arrays are of other features")
+        made._learned = dict(arrays)
+        return made
+
+    def _sampled(self, images: np.ndarray, key: Key) -> np.ndarray:
+        """Return random descriptors: the same number of each of some random pictures."""
+        first, _ = self.config.dense.describe(images[:1])
+        each = max(first.shape[1] // 4, 1)
+        wanted = min(-(-self.config.samples // each), len(images))
+        chosen = np.sort(key.permutation(0, len(images))[:wanted])
+        parts = []
+        for piece in pieces(wanted, _TOGETHER):
+            found, _ = self.config.dense.describe(images[chosen[piece]])
+            for number, image in zip(chosen[piece], found, strict=True):
+                parts.append(image[key.permutation(1 + int(number), len(image))[:each]])
+        sample = np.concatenate(parts)
+        least = getattr(self.config.encoder, "components", getattr(self.config.encoder, "words", 1))
+        if len(sample) < 2 * least:
+            raise DataError(
+                f"{len(sample)} descriptors are too few for {least} words", remedy="train on more pictures"
+            )
+        return sample
