@@ -185,9 +185,12 @@ def pieces(count: int, size: int) -> Iterator[slice]:
         yield slice(begin, min(begin + size, count))
 
 
+@lru_cache(maxsize=1)
 def _opencv() -> Any:
     try:
         import cv2
+
+        cv2.setNumThreads(1)  # pictures are shared among threads already
     except ImportError:
         raise UsageError(
             "local descriptors need OpenCV, which is not installed",
