@@ -2,7 +2,8 @@
 
 Coates, Lee & Ng, "An analysis of single-layer networks in unsupervised feature learning", AISTATS 2011 (patches,
 whitening, pooling), and Coates & Ng, "The importance of encoding versus training with sparse coding and vector
-quantization", ICML 2011 (a dictionary trained by sparse coding, equation 1; codes by a soft threshold, section 3.3).
+quantization", ICML 2011 (a dictionary trained by sparse coding, codes by a soft threshold). Constants are those of the
+program published with the latter, which has 1600 atoms.
 """
 
 from __future__ import annotations
@@ -256,7 +257,7 @@ def learn_dictionary(
         n_jobs=torch.get_num_threads(),
     )
     told = 0
-    # threads over patches: a BLAS with threads of its own takes eight times as long over one patch's small products
+    # threads over patches: a BLAS with threads of its own is many times slower on one patch's small products
     with threadpool_limits(1), joblib.parallel_config(backend="threading"), warnings.catch_warnings():
         # codes almost at their optimum serve as well: the dictionary moves on after each batch
         warnings.simplefilter("ignore", ConvergenceWarning)
