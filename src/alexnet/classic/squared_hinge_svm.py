@@ -37,7 +37,7 @@ class SquaredHingeSvmConfig:
     tolerance: float = 1e-4
     """Stop once no entry of the gradient exceeds this share of the first gradient's largest."""
     variance: float = 0.01
-    """Added to each feature's variance before it is scaled to 1 (as in the program published with Coates & Ng, 2011)."""
+    """Added to each feature's variance before it is scaled to 1 (as in the program published with Coates & Ng)."""
 
     def __post_init__(self) -> None:
         if not 0 < self.cost < float("inf"):
