@@ -30,7 +30,7 @@ class SquaredHingeSvmConfig:
         UsageError: A value that cannot mean anything.
     """
 
-    cost: float = 3e-4
+    cost: float = 1e-3
     """Weight of the losses beside half the squared weights (LIBLINEAR's C)."""
     iterations: int = 100
     """Most steps of L-BFGS."""
