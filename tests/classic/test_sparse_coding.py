@@ -149,9 +149,14 @@ def test_progress_is_told_in_tenths():
 
 def test_images_of_one_color_are_learned_from_and_encoded():
     pytest.importorskip("sklearn", reason='PEER ABSENT: "alexnet[baselines]"')
-    encoder, images = SparseCoding(SMALL), np.full((3, 8, 8, 3), 200, np.uint8)
-    encoder.fit(images, 0, quiet)
-    np.testing.assert_array_equal(encoder.encode(images), 0)
+    images, found = np.full((3, 8, 8, 3), 200, np.uint8), []
+    for seed in (1, 1, 2):
+        encoder = SparseCoding(SMALL)
+        encoder.fit(images, seed, quiet)
+        np.testing.assert_array_equal(encoder.encode(images), 0)
+        # all atoms are replaced again and again, with noise of the seed's
+        found.append(encoder.arrays()["dictionary"].tobytes())
+    assert found[0] == found[1] != found[2]
 
 
 def test_absence_of_scikit_learn_is_one_line(monkeypatch):

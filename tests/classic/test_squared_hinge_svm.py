@@ -15,6 +15,10 @@ def quiet(line: str) -> None:
     assert line
 
 
+def share_with_nobody(function, calls):
+    return [function(*call) for call in calls]
+
+
 def clouds(count: int = 300, columns: int = 12, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """Features of overlapping classes, columns of different means and sizes."""
     random = np.random.default_rng(0)
@@ -69,20 +73,20 @@ def test_it_finds_liblinears_minimum():
 
 def test_the_gradient_is_that_of_the_objective():
     features, labels = clouds(40, 3, 2)
-    signs = torch.where(torch.from_numpy(labels)[:, None] == torch.arange(2), 1.0, -1.0)
-    moments = squared_hinge_svm._moments(features, 0.01)
-    both = torch.linspace(-1, 1, 8).view(4, 2)
-    loss, gradient = squared_hinge_svm._objective(features, signs, moments, both, CONFIG.cost)
-    assert loss == pytest.approx(objective(both[:-1].numpy(), both[-1].numpy(), features, labels), rel=1e-5)
-    for i in range(4):
-        for j in range(2):
-            step = np.zeros((4, 2))
+    signs = torch.where(torch.from_numpy(labels) == torch.arange(2)[:, None], 1.0, -1.0)
+    both = torch.linspace(-1, 1, 8).view(2, 4)
+    loss, gradient = squared_hinge_svm._Objective(features, signs, CONFIG, share_with_nobody)(both)
+
+    def value(at: np.ndarray) -> float:
+        return objective(at[:, :-1].T, at[:, -1], features, labels)
+
+    assert loss == pytest.approx(value(both.numpy()), rel=1e-5)
+    for i in range(2):
+        for j in range(4):
+            step = np.zeros((2, 4))
             step[i, j] = 1e-5
-            ahead, behind = (
-                objective((both.numpy() + d)[:-1], (both.numpy() + d)[-1], features, labels)
-                for d in (step, -step)
-            )
-            assert float(gradient[i, j]) == pytest.approx((ahead - behind) / 2e-5, rel=1e-3, abs=1e-4)
+            expected = (value(both.numpy() + step) - value(both.numpy() - step)) / 2e-5
+            assert float(gradient[i, j]) == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 def test_features_may_be_half_precision_read_only_or_mapped(tmp_path, monkeypatch):

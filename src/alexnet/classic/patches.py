@@ -72,8 +72,8 @@ def all_patches(images: np.ndarray, side: int) -> np.ndarray:
 def normalize_contrast(patches: np.ndarray, offset: float) -> np.ndarray:
     """Return each patch less its mean, over the square root of its variance plus `offset`.
 
-    Coates & Ng, "The importance of encoding versus training with sparse coding and vector quantization", ICML 2011,
-    section 3.1. The offset, 10 for pixels of 0 to 255, keeps the noise of flat patches small.
+    As in the program published with Coates & Ng, "The importance of encoding versus training with sparse coding and
+    vector quantization", ICML 2011, whose offset of 10 (pixels of 0 to 255) keeps the noise of flat patches small.
 
     Args:
         patches: (N, F), F values a patch.

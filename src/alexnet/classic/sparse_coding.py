@@ -2,7 +2,8 @@
 
 Coates, Lee & Ng, "An analysis of single-layer networks in unsupervised feature learning", AISTATS 2011 (patches,
 whitening, pooling), and Coates & Ng, "The importance of encoding versus training with sparse coding and vector
-quantization", ICML 2011 (a dictionary trained by sparse coding, equation 1; codes by a soft threshold, section 3.3).
+quantization", ICML 2011 (a dictionary trained by sparse coding, codes by a soft threshold). Constants are those of the
+program published with the latter, which has 1600 atoms.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import torch
 from torch import Tensor
 
 from alexnet.classic.patches import all_patches, check_images, normalize_contrast, sample_patches
+from alexnet.classic.threads import each_alone
 from alexnet.classic.whitening import Whitening, fit_whitening
 from alexnet.core.errors import DataError, UsageError
 from alexnet.core.keys import Key
 
-_CODE_BYTES = 8 << 20
+_CODE_BYTES = 4 << 20
 """Codes of one matrix product: few enough to stay in the processor's cache until they are summed."""
+_IMAGES = 64
+"""Images that one thread encodes in one go."""
 _NAMES = ("mean", "whitening", "dictionary")
 
 
@@ -130,18 +134,10 @@ class SparseCoding:
             )
         kernel = torch.from_numpy(whitening.matrix @ dictionary.T)
         bias = torch.from_numpy(-whitening.mean) @ kernel
-        found = np.empty((len(images), self.config.pool**2, 2, self.config.atoms), np.float32)
-        rows, columns = (side - self.config.patch + 1 for side in images.shape[1:3])
-        places = -(-rows // self.config.pool) * -(-columns // self.config.pool)
-        step = max(1, _CODE_BYTES // (4 * places * self.config.atoms))
-        # allocated once: fresh memory costs more than what is computed in it
-        spare = torch.empty(2, min(step, len(images)) * places, self.config.atoms)
-        for start in range(0, len(images), step):
-            part = all_patches(images[start : start + step], self.config.patch)
-            for index, (top, left) in enumerate(self._regions(rows, columns)):
-                patches = torch.from_numpy(np.ascontiguousarray(part[:, top, left]))
-                found[start : start + step, index] = self._pooled(patches.flatten(3), (kernel, bias), spare)
-        return found.reshape(len(images), -1)
+        found = np.empty((len(images), self.config.features), np.float32)
+        parts = (slice(i, i + _IMAGES) for i in range(0, len(images), _IMAGES))
+        each_alone(self._encode, ((images[part], kernel, bias, found[part]) for part in parts))
+        return found
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all that was learned: "mean" (F,), "whitening" (F, F), "dictionary" (atoms, F), all float32."""
@@ -172,8 +168,22 @@ class SparseCoding:
         found._whitening, found._dictionary = Whitening(mean, matrix), dictionary
         return found
 
-    def _pooled(self, patches: Tensor, product: tuple[Tensor, Tensor], spare: Tensor) -> np.ndarray:
-        """Return (N, 2, atoms) sums of the codes of uint8 (N, rows, columns, F); `spare` is overwritten."""
+    def _encode(self, images: np.ndarray, kernel: Tensor, bias: Tensor, out: np.ndarray) -> None:
+        """Write the codes of a few images; products with `kernel` plus `bias` are those of whitened patches."""
+        rows, columns = (side - self.config.patch + 1 for side in images.shape[1:3])
+        places = -(-rows // self.config.pool) * -(-columns // self.config.pool)
+        step = max(1, _CODE_BYTES // (4 * places * self.config.atoms))
+        # allocated once: fresh memory costs more than what is computed in it
+        spare = torch.empty(2, min(step, len(images)) * places, self.config.atoms)
+        sums = torch.from_numpy(out).view(len(images), -1, 2, self.config.atoms)
+        for start in range(0, len(images), step):
+            part = all_patches(images[start : start + step], self.config.patch)
+            for index, (top, left) in enumerate(self._regions(rows, columns)):
+                patches = torch.from_numpy(np.array(part[:, top, left], order="C"))
+                self._pool(patches.flatten(3), (kernel, bias), spare, sums[start : start + step, index])
+
+    def _pool(self, patches: Tensor, product: tuple[Tensor, Tensor], spare: Tensor, out: Tensor) -> None:
+        """Write the sums (N, 2, atoms) of the codes of uint8 (N, rows, columns, F); `spare` is overwritten."""
         kernel, bias = product
         values = patches.flatten(0, 2).float()
         values -= values.mean(1, keepdim=True)
@@ -182,8 +192,8 @@ class SparseCoding:
         torch.addmm(bias, values, kernel, out=codes)
         torch.sub(codes, self.config.threshold, out=positive).relu_()
         negative = codes.add_(self.config.threshold).neg_().relu_()
-        both = [side.view(len(patches), -1, self.config.atoms).sum(1) for side in (positive, negative)]
-        return torch.stack(both, 1).numpy()
+        for polarity, side in enumerate((positive, negative)):
+            out[:, polarity] = side.view(len(patches), -1, self.config.atoms).sum(1)
 
     def _regions(self, rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
         """Yield the places of each region, row by row; sizes differ by one place where they must."""
@@ -230,8 +240,10 @@ def learn_dictionary(
         UsageError: scikit-learn is not installed.
     """
     try:
+        import joblib
         from sklearn.decomposition import MiniBatchDictionaryLearning
         from sklearn.exceptions import ConvergenceWarning
+        from threadpoolctl import threadpool_limits
     except ImportError:
         raise UsageError(
             "learning a dictionary needs scikit-learn", remedy='pip install "alexnet[baselines]"'
@@ -244,9 +256,11 @@ def learn_dictionary(
         dict_init=_unit(patches[: config.atoms].astype(np.float64)),
         transform_max_iter=config.sweeps,
         random_state=key.value & 0x7FFFFFFF,
+        n_jobs=torch.get_num_threads(),
     )
     told = 0
-    with warnings.catch_warnings():
+    # threads over patches: a BLAS with threads of its own is many times slower on one patch's small products
+    with threadpool_limits(1), joblib.parallel_config(backend="threading"), warnings.catch_warnings():
         # codes almost at their optimum serve as well: the dictionary moves on after each batch
         warnings.simplefilter("ignore", ConvergenceWarning)
         for start in range(0, len(patches), config.batch):

@@ -1,7 +1,7 @@
 """ZCA whitening: values made uncorrelated and of one variance, turned as little as possible.
 
 Bell & Sejnowski, "The 'independent components' of natural scenes are edge filters", Vision Research 1997; for patches
-as in Coates, Lee & Ng, "An analysis of single-layer networks in unsupervised feature learning", AISTATS 2011, 3.1.2.
+as in Coates, Lee & Ng, "An analysis of single-layer networks in unsupervised feature learning", AISTATS 2011.
 """
 
 from __future__ import annotations
