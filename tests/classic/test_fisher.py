@@ -27,8 +27,8 @@ def tensors(mixture):
 
 
 def test_codes_are_those_of_scikit_image_on_the_same_mixture(mixture, descriptors):
-    """Its vector begins with the gradients to the K weights, which ours leaves out, and its gradients to deviations have
-    the other sign than the published equations and the derivative (the test below): no linear classifier minds."""
+    """Its vector begins with the gradients to the K weights, which ours leaves out, and its gradients to deviations
+    have the other sign than the published equations and the derivative (the test below): no linear classifier minds."""
     feature = pytest.importorskip("skimage.feature", reason="NO SCIKIT-IMAGE: Fisher codes have no judge")
     from sklearn.mixture import GaussianMixture
 

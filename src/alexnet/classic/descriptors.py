@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -72,9 +71,9 @@ class Dense:
             grown = grown.reshape(height, width, -1)
             return np.concatenate([describe(grown, square, self.step) for square in self.squares])
 
-        with ThreadPoolExecutor() as threads:
-            found = np.stack(list(threads.map(one, images)))
-        return found, np.concatenate([_centers(height, width, s, self.step) for s in self.squares])
+        return np.stack([one(image) for image in images]), np.concatenate(
+            [_centers(height, width, s, self.step) for s in self.squares]
+        )
 
 
 def resized(height: int, width: int, side: int) -> tuple[int, int]:
@@ -190,7 +189,7 @@ def _opencv() -> Any:
     try:
         import cv2
 
-        cv2.setNumThreads(1)  # pictures are shared among threads already
+        cv2.setNumThreads(1)  # pictures are shared among threads by those who ask
     except ImportError:
         raise UsageError(
             "local descriptors need OpenCV, which is not installed",

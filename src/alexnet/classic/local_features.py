@@ -13,11 +13,12 @@ from alexnet.classic import pyramid
 from alexnet.classic.descriptors import SIZES, Dense, pieces
 from alexnet.classic.fisher import Fisher
 from alexnet.classic.llc import Llc
+from alexnet.classic.threads import each_alone
 from alexnet.core.errors import DataError
 from alexnet.core.keys import Key
 
-_TOGETHER = 32
-"""Pictures that are described and encoded at once."""
+_TOGETHER = 16
+"""Pictures that one thread describes and encodes at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +83,9 @@ class LocalFeatures:
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Return codes, float32 (N, features), of uint8 (N, H, W, C)."""
-        config, learned = self.config, self._learned
-        codes = np.empty((len(images), config.features), np.float32)
-        mean, projection = torch.from_numpy(learned["mean"]), torch.from_numpy(learned["projection"])
-        for piece in pieces(len(images), _TOGETHER):
-            found, centers = config.dense.describe(images[piece])
-            where = pyramid.regions(centers, config.pyramid)
-            projected = (torch.from_numpy(found) - mean) @ projection
-            codes[piece] = config.encoder.encode(projected, learned, where).flatten(1).numpy()
+        codes = np.empty((len(images), self.config.features), np.float32)
+        parts = pieces(len(images), _TOGETHER)
+        each_alone(self._encode, ((images[part], codes[part]) for part in parts))
         return codes
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -110,17 +106,28 @@ class LocalFeatures:
         made._learned = dict(arrays)
         return made
 
+    def _encode(self, images: np.ndarray, codes: np.ndarray) -> None:
+        config, learned = self.config, self._learned
+        found, centers = config.dense.describe(images)
+        projected = (torch.from_numpy(found) - torch.from_numpy(learned["mean"])) @ torch.from_numpy(
+            learned["projection"]
+        )
+        regions = pyramid.regions(centers, config.pyramid)
+        codes[:] = config.encoder.encode(projected, learned, regions).flatten(1).numpy()
+
     def _sampled(self, images: np.ndarray, key: Key) -> np.ndarray:
         """Return random descriptors: the same number of each of some random pictures."""
         first, _ = self.config.dense.describe(images[:1])
         each = max(first.shape[1] // 4, 1)
         wanted = min(-(-self.config.samples // each), len(images))
         chosen = np.sort(key.permutation(0, len(images))[:wanted])
-        parts = []
-        for piece in pieces(wanted, _TOGETHER):
-            found, _ = self.config.dense.describe(images[chosen[piece]])
-            for number, image in zip(chosen[piece], found, strict=True):
-                parts.append(image[key.permutation(1 + int(number), len(image))[:each]])
+
+        def sampled(numbers: np.ndarray) -> np.ndarray:
+            found, _ = self.config.dense.describe(images[numbers])
+            drawn = [key.permutation(1 + int(n), found.shape[1])[:each] for n in numbers]
+            return np.concatenate([image[rows] for image, rows in zip(found, drawn, strict=True)])
+
+        parts = each_alone(sampled, ((chosen[part],) for part in pieces(wanted, _TOGETHER)))
         sample = np.concatenate(parts)
         least = getattr(self.config.encoder, "components", getattr(self.config.encoder, "words", 1))
         if len(sample) < 2 * least:

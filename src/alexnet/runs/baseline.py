@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +56,7 @@ def start(recipe: BaselineRecipe, pack: Pack, output_dir: Path) -> RunResult:
             "status": "started",
         }
         folder.create(recipe.to_toml(), record)
-        return _fit(recipe, pack, folder)
+        return _fit_shown(recipe, pack, folder)
 
 
 def resume(path: Path, open_pack: Callable[[Path], Pack]) -> RunResult:
@@ -73,7 +72,7 @@ def resume(path: Path, open_pack: Callable[[Path], Pack]) -> RunResult:
         if pack.digest != record["pack_digest"]:
             raise CheckpointError("the pack is not the one this run began with", where=pack.path)
         folder.clean()
-        return _fit(load_baseline(folder.recipe), pack, folder)
+        return _fit_shown(load_baseline(folder.recipe), pack, folder)
 
 
 def make_features(
@@ -91,7 +90,12 @@ def estimate(recipe: BaselineRecipe, images: int) -> str:
     return f"{recipe.name}: {images:,} pictures, {sum(widths):,} numbers each, {human_bytes(needed)} of disk for codes"
 
 
-def _fit(recipe: BaselineRecipe, pack: Pack, folder: RunFolder) -> RunResult:
+def _fit_shown(recipe: BaselineRecipe, pack: Pack, folder: RunFolder) -> RunResult:
+    with Progress(recipe.name, total=len(recipe.features), unit="channels") as bar:
+        return _fit(recipe, pack, folder, bar)
+
+
+def _fit(recipe: BaselineRecipe, pack: Pack, folder: RunFolder, bar: Progress) -> RunResult:
     begin = time.perf_counter()
     stages = folder.path / _STAGES
     stages.mkdir(exist_ok=True)
@@ -99,11 +103,11 @@ def _fit(recipe: BaselineRecipe, pack: Pack, folder: RunFolder) -> RunResult:
     parts = portion(train.labels, 0, recipe.data, Key.from_seed(recipe.seed))
     if not len(parts.holdout) or not len(parts.train):
         raise DataError("there are no pictures to train on, or none held out", where=pack.path)
-    _say(estimate(recipe, len(parts.train) + len(parts.holdout)))
+    bar.say(estimate(recipe, len(parts.train) + len(parts.holdout)))
     scores = np.zeros((len(parts.holdout), len(pack.classes)), np.float32)
     model: dict[str, np.ndarray] = {}
     for number, config in enumerate(recipe.features):
-        channel = _Channel(recipe, number, config, train, stages, _say)
+        channel = _Channel(recipe, number, config, train, stages, bar.say)
         features = channel.features(parts.train)
         known, held_out = (
             channel.codes(features, "train", parts.train),
@@ -115,6 +119,7 @@ def _fit(recipe: BaselineRecipe, pack: Pack, folder: RunFolder) -> RunResult:
         scores += svm.scores(held_out) / len(recipe.features)
         model |= {f"{number}.features.{k}": v for k, v in features.arrays().items()}
         model |= {f"{number}.svm.{k}": v for k, v in svm.arrays().items()}
+        bar.advance(1)
     labels = torch.from_numpy(train.labels[parts.holdout].astype(np.int64))
     sharpness = best_sharpness(torch.from_numpy(scores), labels)
     line = _validation(softmax(torch.from_numpy(scores), sharpness), labels)
@@ -245,10 +250,6 @@ def _validation(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, 
         "count": len(labels),
         "best": True,
     }
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
