@@ -11,7 +11,16 @@ from alexnet.nets.describe import by, describe_network, layer_table
 
 PAGE = Path(__file__).with_suffix(".md")
 
-WHOLE = ("alexnet", "cifar10_19pct", "cifar10_13pct", "lenet1", "lenet5", "lenet5_modern")
+WHOLE = (
+    "alexnet",
+    "cifar10_19pct",
+    "cifar10_13pct",
+    "lenet1",
+    "lenet5",
+    "lenet5_modern",
+    "one_hidden_layer",
+    "shallow_conv",
+)
 """Networks that are shown row by row."""
 
 VARIANTS = {

@@ -43,6 +43,8 @@ SMALL_NETS = {
     "lenet1": 2_578,
     "lenet5": 60_000,
     "lenet5_modern": 61_706,
+    "one_hidden_layer": 3_157_002,
+    "shallow_conv": 15_114,
 }
 """Parameters."""
 

@@ -15,6 +15,7 @@ from alexnet.config.load import merge, parse_assignment, to_table
 from alexnet.experiments.claim import Arm, Base, Budget
 from alexnet.nets.catalog import find_network
 from alexnet.nets.edits import apply_edits
+from alexnet.runs.baseline_recipe import BaselineRecipe, is_baseline, load_baseline
 from alexnet.runs.recipe import Recipe, load_recipe
 
 NAME = "experiment"
@@ -24,11 +25,11 @@ FROM_PRETRAINING = "pretraining"
 
 @dataclass(frozen=True)
 class Network:
-    """A network that is trained on some data with one seed."""
+    """A network, or a baseline, that is trained on some data with one seed."""
 
     label: str
     """What a person calls it; decides nothing."""
-    recipe: Recipe
+    recipe: Recipe | BaselineRecipe
     data: str
     pretraining: Network | None = None
 
@@ -37,6 +38,11 @@ class Network:
         """SHA-256 of all that decides its numbers, but for the data's own digest."""
         parts = [self.recipe.digest(), self.data, *([self.pretraining.digest] if self.pretraining else [])]
         return _digest(parts)
+
+    @property
+    def threads(self) -> int:
+        """Cores that its recipe asks for; 0: all."""
+        return self.recipe.train.threads if isinstance(self.recipe, Recipe) else 0
 
     def all(self) -> tuple[Network, ...]:
         """Return it and the network that it starts from."""
@@ -93,6 +99,9 @@ def _trained(base: Base, texts: list[str], arm: Arm) -> Network:
     table: dict = {}
     for text in texts:
         table = merge(table, parse_assignment(text))
+    label = f"{base.recipe} on {base.data}"
+    if is_baseline(base.recipe):
+        return Network(label, replace(load_baseline(base.recipe, table), name=NAME, summary=""), base.data)
     recipe = load_recipe(base.recipe, table)
     edits = arm.edits
     if callable(edits):
@@ -100,9 +109,7 @@ def _trained(base: Base, texts: list[str], arm: Arm) -> Network:
         edits = edits(replace(spec, table=apply_edits(spec.table, recipe.model.edits)))
     model = replace(recipe.model, edits=(*recipe.model.edits, *edits))
     # Name and summary decide no number; without them, equal networks of two experiments are one.
-    return Network(
-        f"{base.recipe} on {base.data}", replace(recipe, name=NAME, summary="", model=model), base.data
-    )
+    return Network(label, replace(recipe, name=NAME, summary="", model=model), base.data)
 
 
 def _digest(parts: list[str]) -> str:

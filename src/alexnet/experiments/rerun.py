@@ -32,7 +32,7 @@ def differences(folder: Path, part: Part, setting: Setting) -> tuple[int, list[s
     pack = Pack.open(setting.packs[pack_key(first)])
     if pack.digest != stored.record["data"]["pack_digest"]:
         raise DataError("is not the data of this result: its pack has another digest", where=pack.path)
-    threads = first.recipe.train.threads if isinstance(part, Network) else 0
+    threads = first.threads if isinstance(part, Network) else 0
     with tempfile.TemporaryDirectory(dir=_made(setting.scratch)) as scratch:
         order = Order(part, tuple(stored.measures), setting.packs, Path(scratch), setting.device)
         again = do(order, choose_device(setting.device, threads)).record

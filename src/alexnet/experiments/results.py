@@ -19,6 +19,7 @@ from typing import Any
 from alexnet.core.errors import DataError
 from alexnet.core.files import commit_folder
 from alexnet.experiments.part import NAME, Average, Network, Part
+from alexnet.runs.baseline_recipe import is_baseline, load_baseline
 from alexnet.runs.recipe import load_recipe
 
 FORMAT = 1
@@ -154,7 +155,8 @@ def read_part(folder: Path) -> Part:
 
 def _network(result: Result) -> Network:
     folder, record = result.folder, result.record
-    recipe = replace(load_recipe(folder / RECIPE), name=NAME, summary="")
+    load = load_baseline if is_baseline(folder / RECIPE) else load_recipe
+    recipe = replace(load(folder / RECIPE), name=NAME, summary="")
     pretraining = None
     if (folder / PRETRAINING).is_file():
         first = replace(load_recipe(folder / PRETRAINING), name=NAME, summary="")

@@ -161,7 +161,7 @@ def _work(order: Order) -> Done:
     from alexnet.runs.devices import choose_device
 
     keep_freed_memory()
-    threads = order.part.recipe.train.threads if isinstance(order.part, Network) else 0
+    threads = order.part.threads if isinstance(order.part, Network) else 0
     if _stopped:
         raise StoppedError("stopped")
     try:

@@ -18,7 +18,8 @@ from alexnet.experiments.measures.registry import MEASURES, USUAL
 from alexnet.experiments.measures.trained import BATCH, Measured, Trained, errors
 from alexnet.experiments.order import Done, Order
 from alexnet.experiments.part import Average, Network
-from alexnet.runs import environment
+from alexnet.runs import baseline, environment
+from alexnet.runs.baseline_recipe import BaselineRecipe
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.predictor import load
 from alexnet.runs.train import resume, start
@@ -43,6 +44,8 @@ def run_folder(scratch: Path, part: Network) -> Path:
 def train(order: Order, part: Network, device: torch.device) -> Path:
     """Train a network unless it is there already; return its run's folder."""
     folder = RunFolder(run_folder(order.scratch, part))
+    if isinstance(part.recipe, BaselineRecipe):
+        return _fitted(order, part, part.recipe, folder)
     if folder.recipe.is_file():
         if folder.read_record()["status"] != "finished":
             resume(folder.path, device, Pack.open)
@@ -52,6 +55,14 @@ def train(order: Order, part: Network, device: torch.device) -> Path:
         weights = train(order, part.pretraining, device)
         recipe = replace(recipe, model=replace(recipe.model, weights=str(weights)))
     start(recipe, Pack.open(order.pack(part)), folder.path, device)
+    return folder.path
+
+
+def _fitted(order: Order, part: Network, recipe: BaselineRecipe, folder: RunFolder) -> Path:
+    if not folder.recipe.is_file():
+        baseline.start(recipe, Pack.open(order.pack(part)), folder.path)
+    elif folder.read_record()["status"] != "finished":
+        baseline.resume(folder.path, Pack.open)
     return folder.path
 
 
@@ -90,7 +101,7 @@ def _average(order: Order, part: Average, device: torch.device) -> Done:
         for run, network in zip(runs, part.networks, strict=True)
     ]
     images, indices = trained[0].test
-    views = trained[0].recipe.evaluate.views
+    views = trained[0].predictor.config["views"]
     alone = [one.evaluate((images, indices), views).top1_error for one in trained]
     together = evaluate(
         [one.predictor.classifier for one in trained],
