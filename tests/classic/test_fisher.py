@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet.classic.fisher import Fisher, posteriors, statistics
+from alexnet.classic.config import Fisher
+from alexnet.classic.fisher import FisherCoder, posteriors, statistics
 
 pytest.importorskip("sklearn", reason="NO SCIKIT-LEARN: the baselines extra is not installed")
 K, D, T = 5, 7, 40
@@ -14,7 +15,7 @@ K, D, T = 5, 7, 40
 def mixture():
     draws = np.random.default_rng(0)
     sample = np.concatenate([draws.normal(m, 0.3, (200, D)) for m in draws.normal(0, 2, (K, D))])
-    return Fisher(components=K).learn(sample.astype(np.float32), seed=0)
+    return FisherCoder(Fisher(components=K)).learn(sample.astype(np.float32), seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_they_are_derivatives_of_the_mean_log_likelihood(mixture, descriptors):
 
 def test_regions_have_length_one_and_signed_roots(mixture, descriptors):
     regions = [np.arange(T), np.arange(10), np.arange(10, T)]
-    codes = Fisher(components=K).encode(descriptors, mixture, regions)
+    codes = FisherCoder(Fisher(components=K)).encode(descriptors, mixture, regions)
     assert codes.shape == (3, 3, 2 * K * D) == (3, 3, Fisher(components=K).numbers(D))
     torch.testing.assert_close(codes.norm(dim=2), torch.ones(3, 3))
     share = posteriors(descriptors, *tensors(mixture))
@@ -80,5 +81,5 @@ def test_regions_have_length_one_and_signed_roots(mixture, descriptors):
 
 def test_the_same_seed_gives_the_same_mixture():
     sample = np.random.default_rng(2).normal(size=(300, 4)).astype(np.float32)
-    one, other = (Fisher(components=3).learn(sample, seed=5) for _ in range(2))
+    one, other = (FisherCoder(Fisher(components=3)).learn(sample, seed=5) for _ in range(2))
     assert all(one[name].tobytes() == other[name].tobytes() for name in one)

@@ -15,6 +15,7 @@ from alexnet.nets.edits import ROWS
 from alexnet.nets.rows import Conv, Dropout, Linear, Lrn, PartialConv, Pool, SpatialNorm
 from alexnet.nets.tables import change, move_after
 from alexnet.runs.data import known_names
+from alexnet.runs.baseline_recipe import baseline_names
 from alexnet.runs.recipe import recipe_names
 
 
@@ -26,7 +27,12 @@ def cells(out: str) -> dict[str, list[str]]:
 
 def test_without_a_name_everything_is_listed(cli) -> None:
     listed = json.loads(cli("show", "--json").out)
-    assert listed == {"networks": list_models(), "recipes": recipe_names(), "data": list(known_names())}
+    assert listed == {
+        "networks": list_models(),
+        "recipes": recipe_names(),
+        "baselines": baseline_names(),
+        "data": list(known_names()),
+    }
     out = cli("show").out
     assert all(name in out for names in listed.values() for name in names)
 

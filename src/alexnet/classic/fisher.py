@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from alexnet.classic.config import Fisher
 from alexnet.core.errors import UsageError
 
 _LEAST_VARIANCE = 1e-6
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fisher:
-    """Improved Fisher vectors (Perronnin, Sanchez, Mensink 2010)."""
+class FisherCoder:
+    """Learns the mixture and encodes."""
 
-    kind: ClassVar[str] = "fisher"
-    components: int = 256
-    """Gaussians of the mixture, with diagonal covariances."""
-
-    def __post_init__(self) -> None:
-        if self.components < 1:
-            raise ValueError(f"components must be at least 1, not {self.components}")
-
-    def numbers(self, dimensions: int) -> int:
-        """Return the numbers of a region's code: gradients to means and deviations."""
-        return 2 * self.components * dimensions
+    def __init__(self, config: Fisher):
+        self.components = config.components
 
     def learn(self, descriptors: np.ndarray, seed: int) -> dict[str, np.ndarray]:
         """Fit the mixture by expectation maximization, from k-means++ centers: scikit-learn's GaussianMixture.

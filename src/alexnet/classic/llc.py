@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from alexnet.classic.config import Llc
 from alexnet.core.errors import UsageError
 
 
-@dataclass(frozen=True, kw_only=True)
-class Llc:
-    """The approximated coding of Wang et al., CVPR 2010, section 3.1."""
+class LlcCoder:
+    """Learns the words and encodes."""
 
-    kind: ClassVar[str] = "llc"
-    words: int = 1024
-    """Words of the codebook, centers of k-means."""
-    neighbors: int = 5
-    """Nearest words that a descriptor is written in."""
-    regularization: float = 1e-4
-    """Added to the diagonal of the local covariance, as a part of its trace."""
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.neighbors <= self.words:
-            raise ValueError(f"neighbors must be in 1 .. words, not {self.neighbors}")
-
-    def numbers(self, dimensions: int) -> int:
-        """Return the numbers of a region's code."""
-        return self.words
+    def __init__(self, config: Llc):
+        self.words, self.neighbors, self.regularization = config.words, config.neighbors, config.regularization
 
     def learn(self, descriptors: np.ndarray, seed: int) -> dict[str, np.ndarray]:
         """Find the words among descriptors, float32 (N, D): scikit-learn's MiniBatchKMeans.

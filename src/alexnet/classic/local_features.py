@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 import torch
 
 from alexnet.classic import pyramid
-from alexnet.classic.descriptors import SIZES, Dense, pieces
-from alexnet.classic.fisher import Fisher
-from alexnet.classic.llc import Llc
+from alexnet.classic.config import Fisher, LocalConfig
+from alexnet.classic.descriptors import SIZES, pieces
+from alexnet.classic.fisher import FisherCoder
+from alexnet.classic.llc import LlcCoder
 from alexnet.classic.threads import each_alone
 from alexnet.core.errors import DataError
 from alexnet.core.keys import Key
@@ -21,39 +20,13 @@ _TOGETHER = 16
 """Pictures that one thread describes and encodes at once."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LocalConfig:
-    """A descriptor, a projection, an encoder and regions: dense descriptors -> PCA -> codes -> pyramid."""
-
-    kind: ClassVar[str] = "local"
-    dense: Dense = field(default_factory=Dense)
-    pca: int | None = 64
-    """Dimensions that descriptors are projected to; by default SIFT's 64, `none` is said by leaving it at theirs."""
-    encoder: Fisher | Llc = field(default_factory=Fisher)
-    pyramid: tuple[str, ...] = ("1x1", "2x2", "3x1")
-    """Regions, as ROWSxCOLUMNS."""
-    samples: int = 200_000
-    """Descriptors that the projection and the encoder are learned from."""
-
-    def __post_init__(self) -> None:
-        pyramid.count(self.pyramid)
-        if self.pca is not None and not 1 <= self.pca <= SIZES[self.dense.what]:
-            raise ValueError(
-                f"pca must be in 1 .. {SIZES[self.dense.what]} for {self.dense.what}, not {self.pca}"
-            )
-
-    @property
-    def features(self) -> int:
-        """Numbers that encode a picture."""
-        dimensions = self.pca or SIZES[self.dense.what]
-        return pyramid.count(self.pyramid) * self.encoder.numbers(dimensions)
-
-
 class LocalFeatures:
     """An encoder of pictures, learned from pictures without labels."""
 
     def __init__(self, config: LocalConfig):
         self.config = config
+        fisher = isinstance(config.encoder, Fisher)
+        self._coder = FisherCoder(config.encoder) if fisher else LlcCoder(config.encoder)
         self._learned: dict[str, np.ndarray] = {}
 
     def fit(self, images: np.ndarray, seed: int, say: Callable[[str], None]) -> None:
@@ -78,7 +51,7 @@ class LocalFeatures:
             f"{100 * values[::-1][:kept].sum() / max(values.sum(), 1e-30):.0f} % of their variance"
         )
         projected = (found - mean) @ projection
-        self._learned = {"mean": mean, "projection": projection, **config.encoder.learn(projected, seed)}
+        self._learned = {"mean": mean, "projection": projection, **self._coder.learn(projected, seed)}
         say(f"{config.encoder.kind} learned")
 
     def encode(self, images: np.ndarray) -> np.ndarray:
@@ -113,7 +86,7 @@ class LocalFeatures:
             learned["projection"]
         )
         regions = pyramid.regions(centers, config.pyramid)
-        codes[:] = config.encoder.encode(projected, learned, regions).flatten(1).numpy()
+        codes[:] = self._coder.encode(projected, learned, regions).flatten(1).numpy()
 
     def _sampled(self, images: np.ndarray, key: Key) -> np.ndarray:
         """Return random descriptors: the same number of each of some random pictures."""

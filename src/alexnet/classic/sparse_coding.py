@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from alexnet.classic.config import SparseCodingConfig
 from alexnet.classic.patches import all_patches, check_images, normalize_contrast, sample_patches
 from alexnet.classic.threads import each_alone
 from alexnet.classic.whitening import Whitening, fit_whitening
@@ -28,57 +27,6 @@ _CODE_BYTES = 4 << 20
 _IMAGES = 64
 """Images that one thread encodes in one go."""
 _NAMES = ("mean", "whitening", "dictionary")
-
-
-@dataclass(frozen=True)
-class SparseCodingConfig:
-    """How patches are prepared, learned from and encoded.
-
-    Raises:
-        UsageError: A value that cannot mean anything.
-    """
-
-    kind: ClassVar[str] = "sparse_coding"
-    patch: int = 6
-    """Height and width of a patch, in pixels."""
-    atoms: int = 800
-    """Atoms of the dictionary."""
-    patches: int = 100_000
-    """Patches that the whitening and the dictionary are learned from, each seen once."""
-    penalty: float = 1.0
-    """Weight of the codes' absolute values beside half the squared error, while the dictionary is learned."""
-    threshold: float = 0.25
-    """What a patch's product with an atom must exceed to be a code."""
-    pool: int = 2
-    """Regions a side; codes are summed over each."""
-    contrast: float = 10.0
-    """Added to a patch's variance (pixels of 0 to 255)."""
-    epsilon: float = 0.1
-    """Added to the eigenvalues of the covariance before whitening."""
-    batch: int = 500
-    """Patches between two updates of the dictionary."""
-    sweeps: int = 30
-    """Most sweeps of coordinate descent over a patch's codes, which start at zero."""
-
-    def __post_init__(self) -> None:
-        for name in ("patch", "atoms", "patches", "pool", "batch", "sweeps"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} = {getattr(self, name)}", remedy="give 1 or more")
-        for name in ("penalty", "contrast", "epsilon"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} = {getattr(self, name)}", remedy="give a number above 0")
-        if not 0 <= self.threshold < float("inf"):
-            raise UsageError(f"threshold = {self.threshold}", remedy="give 0 or more")
-        if self.patches < self.atoms:
-            raise UsageError(
-                f"{self.patches} patches for {self.atoms} atoms",
-                remedy="give as many patches as atoms, or more",
-            )
-
-    @property
-    def features(self) -> int:
-        """Numbers that encode an image: regions x 2 polarities x atoms."""
-        return self.pool * self.pool * 2 * self.atoms
 
 
 class SparseCoding:

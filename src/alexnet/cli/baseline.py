@@ -67,9 +67,7 @@ def go_on(path: Path, json: bool) -> int:
 
 def _smoke(recipe: BaselineRecipe, images: int) -> BaselineRecipe:
     """Return the recipe cut down to a few pictures and words, to see that it runs."""
-    from alexnet.classic.fisher import Fisher
-    from alexnet.classic.llc import Llc
-    from alexnet.classic.local_features import LocalConfig
+    from alexnet.classic.config import Fisher, Llc, LocalConfig
 
     features = tuple(
         replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alexnet.core.errors import UsageError
 from alexnet.experiments.claim import Arm, Budget, BudgetName, Ensemble, Experiment
@@ -120,14 +120,11 @@ def _lowest(result: Result, experiment: Experiment) -> float:
 def _trials(experiment: Experiment, arm: Arm, budget: Budget) -> list[Trial]:
     search = experiment.search
     assert search is not None
-    return [
-        Trial(
-            arm.name,
-            factor,
-            network(arm, budget, search.seed, changes=(*_rate(arm, budget, factor), *search.changes)),
-        )
-        for factor in arm.rates
-    ]
+    trials = []
+    for factor in arm.rates:
+        part = network(arm, budget, search.seed, changes=(*_rate(arm, budget, factor), *search.changes))
+        trials.append(Trial(arm.name, factor, replace(part, label=f"{arm.name}, {factor:g} times the rate")))
+    return trials
 
 
 def _rate(arm: Arm, budget: Budget, factor: float) -> tuple[str, ...]:

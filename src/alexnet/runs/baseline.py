@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from alexnet.classic.config import LocalConfig, SparseCodingConfig
 from alexnet.classic.features import Features
-from alexnet.classic.local_features import LocalConfig, LocalFeatures
-from alexnet.classic.sparse_coding import SparseCoding, SparseCodingConfig
+from alexnet.classic.local_features import LocalFeatures
+from alexnet.classic.sparse_coding import SparseCoding
 from alexnet.classic.squared_hinge_svm import SquaredHingeSvm, SquaredHingeSvmConfig
 from alexnet.config.load import to_table
 from alexnet.core.errors import CheckpointError, DataError
@@ -170,7 +171,7 @@ class _Channel:
         """Return float16 codes (N, D) on disk, made in pieces of which whole ones are kept by a stop."""
         path, mark = self.stages / f"{self.number}-{split}.npy", self.stages / f"{self.number}-{split}.done"
         shape = (len(indices), self.config.features)
-        if not path.is_file():
+        if not mark.is_file():
             reserve(self.stages, 2 * shape[0] * shape[1])
             np.lib.format.open_memmap(path, "w+", np.float16, shape).flush()
             commit_bytes(mark, b"0")

@@ -10,8 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
-from alexnet.classic.local_features import LocalConfig
-from alexnet.classic.sparse_coding import SparseCodingConfig
+from alexnet.classic.config import LocalConfig, SparseCodingConfig
 from alexnet.config.load import build, merge, parse_assignment, read_toml, to_table, to_toml
 from alexnet.core.errors import RecipeError
 from alexnet.core.names import nearest
