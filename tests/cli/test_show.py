@@ -14,8 +14,8 @@ from alexnet.nets.describe import layer_table, number, what
 from alexnet.nets.edits import ROWS
 from alexnet.nets.rows import Conv, Dropout, Linear, Lrn, PartialConv, Pool, SpatialNorm
 from alexnet.nets.tables import change, move_after
-from alexnet.runs.data import known_names
 from alexnet.runs.baseline_recipe import baseline_names
+from alexnet.runs.data import known_names
 from alexnet.runs.recipe import recipe_names
 
 
