@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -32,6 +33,11 @@ class Order:
     device: str = "auto"
     keep: bool = False
     """Whether another piece needs the weights."""
+
+    @cached_property
+    def runs(self) -> frozenset[str]:
+        """Digests of the networks that may be trained for it: those it needs, and those they start from."""
+        return frozenset(one.digest for network in self.part.all() for one in network.all())
 
     def pack(self, network: Network) -> Path:
         """Return the pack a network needs."""

@@ -106,16 +106,26 @@ def _check_data(
 def _finished(
     orders: list[Order], workers: ProcessPoolExecutor, setting: Setting
 ) -> Iterator[tuple[Order, Done]]:
-    waiting: dict[Future[Done], Order] = {workers.submit(_work, order): order for order in orders}
+    """Hand out orders and yield each when it is done; two that need the same run are never done at once."""
+    left, working = list(orders), dict[Future[Done], Order]()
     try:
-        while waiting:
-            ready, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        while left or working:
+            while len(working) < setting.jobs and (order := _free(left, working.values())):
+                left.remove(order)
+                working[workers.submit(_work, order)] = order
+            ready, _ = wait(working, return_when=FIRST_COMPLETED)
             for future in ready:
-                yield waiting.pop(future), future.result()
+                yield working.pop(future), future.result()
     except BaseException:
-        for future in waiting:
+        for future in working:
             future.cancel()
         raise
+
+
+def _free(left: list[Order], working: Iterable[Order]) -> Order | None:
+    """Return the first order that needs no run of those being done."""
+    taken = frozenset[str]().union(*(order.runs for order in working))
+    return next((order for order in left if taken.isdisjoint(order.runs)), None)
 
 
 @contextlib.contextmanager
