@@ -56,8 +56,31 @@ def test_a_rate_that_diverged_is_not_chosen_and_not_tried_again(tmp_path):
     results.add(low.part, record(0.5, loss=9.0), {})
     diverged = record(0.5) | {"measures": {}, "diverged": "the loss is not finite"}
     results.add(high.part, diverged, {})
+    lower = plan(asked, "laptop", results).trials[0]
+    results.add(lower.part, record(0.5, loss=9.5), {})
     found = plan(asked, "laptop", Results(tmp_path))
     assert found.chosen == {"with": 1.0}
+
+
+@pytest.mark.parametrize(("losses", "tried", "best"), [((1, 2, 3), 0.1, 0.3), ((3, 2, 1), 10.0, 3.0)])
+def test_a_best_rate_at_the_edge_is_not_believed_before_the_next_was_tried(tmp_path, losses, tried, best):
+    asked, results = experiment(rates=(0.3, 1.0, 3.0)), Results(tmp_path)
+    for trial, loss in zip(plan(asked, "laptop", results).trials, losses, strict=True):
+        results.add(trial.part, record(0.5, loss=loss), {})
+    wider = plan(asked, "laptop", results)
+    (new,) = [trial for trial in wider.trials if results.find(trial.part) is None]
+    assert new.factor == tried and wider.waiting == ["with"]
+    results.add(new.part, record(0.5, loss=9.0), {})
+    assert plan(asked, "laptop", results).chosen == {"with": best}
+
+
+def test_a_search_ends_though_every_wider_rate_is_better(tmp_path):
+    asked, results = experiment(rates=(0.3, 1.0, 3.0)), Results(tmp_path)
+    while (found := plan(asked, "laptop", results)).waiting:
+        for trial in found.trials:
+            if results.find(trial.part) is None:
+                results.add(trial.part, record(0.5, loss=1 / trial.factor), {})
+    assert len(found.trials) == asked.search.most and found.chosen == {"with": 100.0}
 
 
 def test_nothing_is_chosen_by_the_test_set():

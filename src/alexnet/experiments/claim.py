@@ -62,7 +62,7 @@ class Arm:
     changes: tuple[str, ...] = ()
     """Assignments `a.b=value`."""
     rates: tuple[float, ...] = ()
-    """Learning rates to choose from, as factors on the recipe's: tried on a seed of its own, the best kept."""
+    """Learning rates to begin with, as factors 0.3, 1, 3, ... on the recipe's: the best is between others, and kept."""
     seeds: int | None = None
     """How many of the budget's seeds it is trained with, at most; by default all."""
     pretrained: bool = False
@@ -121,6 +121,8 @@ class Search:
     seed: int = 1000
     changes: tuple[str, ...] = ()
     """Assignments that make the trials shorter."""
+    most: int = 6
+    """Trials of an arm, at most, where the best is not between others before."""
 
     def __post_init__(self) -> None:
         if self.measure.split(".")[0] in ("test", "views"):
@@ -149,6 +151,8 @@ class Experiment:
     """The curve that the report draws, of each arm: `train_error`, `holdout_error`."""
     line: float | None = None
     """A height that the curves' picture marks."""
+    crossings: tuple[tuple[str, float], ...] = ()
+    """Where arms' published curves cross that height, in epochs: (arm, epochs)."""
     search: Search | None = None
     caveat: str = ""
     """What the comparison cannot show, or how it differs from the paper's."""

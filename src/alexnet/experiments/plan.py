@@ -10,6 +10,9 @@ from alexnet.experiments.claim import Arm, Budget, BudgetName, Ensemble, Experim
 from alexnet.experiments.part import Average, Network, Part, network
 from alexnet.experiments.results import Result, Results
 
+_FACTORS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+"""The steps of a search for a learning rate."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -57,9 +60,8 @@ def plan(experiment: Experiment, name: BudgetName, results: Results) -> Plan:
     for arm in experiment.arms:
         changes: tuple[str, ...] = ()
         if arm.rates:
-            tried = _trials(experiment, arm, budget)
+            tried, best = _search(experiment, arm, budget, results)
             trials += tried
-            best = best_rate(experiment, tried, results)
             if best is None:
                 waiting.append(arm.name)
                 continue
@@ -117,14 +119,29 @@ def _lowest(result: Result, experiment: Experiment) -> float:
     return float("inf") if value is None else value
 
 
-def _trials(experiment: Experiment, arm: Arm, budget: Budget) -> list[Trial]:
+def _search(
+    experiment: Experiment, arm: Arm, budget: Budget, results: Results
+) -> tuple[list[Trial], float | None]:
+    """Return the trials that are known to be needed, and the best factor once all are done.
+
+    While the best is the lowest or the highest of those tried, the next beyond it is tried too.
+    """
+    assert experiment.search is not None
+    factors = sorted(arm.rates)
+    while True:
+        trials = [_trial(experiment, arm, budget, factor) for factor in factors]
+        best = best_rate(experiment, trials, results)
+        if best is None or best not in (factors[0], factors[-1]) or len(factors) >= experiment.search.most:
+            return trials, best
+        place = _FACTORS.index(best) + (1 if best == factors[-1] else -1)
+        factors = sorted([*factors, _FACTORS[place]])
+
+
+def _trial(experiment: Experiment, arm: Arm, budget: Budget, factor: float) -> Trial:
     search = experiment.search
     assert search is not None
-    trials = []
-    for factor in arm.rates:
-        part = network(arm, budget, search.seed, changes=(*_rate(arm, budget, factor), *search.changes))
-        trials.append(Trial(arm.name, factor, replace(part, label=f"{arm.name}, {factor:g} times the rate")))
-    return trials
+    part = network(arm, budget, search.seed, changes=(*_rate(arm, budget, factor), *search.changes))
+    return Trial(arm.name, factor, replace(part, label=f"{arm.name}, {factor:g} times the rate"))
 
 
 def _rate(arm: Arm, budget: Budget, factor: float) -> tuple[str, ...]:

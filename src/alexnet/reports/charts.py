@@ -11,6 +11,7 @@ from alexnet.pictures import style
 from alexnet.pictures.lettering import chart_text
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTH = 5.4
@@ -56,21 +57,28 @@ def dots(arms: Mapping[str, Sequence[float]], label: str, *, scale: float = 1.0)
 
 
 def curves(
-    arms: Mapping[str, Sequence[Sequence[float]]], label: str, *, scale: float = 1.0, line: float | None = None
+    arms: Mapping[str, Sequence[Sequence[float]]],
+    label: str,
+    *,
+    scale: float = 1.0,
+    line: float | None = None,
+    crossings: Mapping[str, float] | None = None,
 ) -> str:
     """Return a line for each arm over epochs: the mean of its seeds, each seed thin behind it.
 
     Args:
         arms: For each arm a curve for each seed, a number for each epoch.
         line: A height to mark.
+        crossings: Where the published curves of arms cross that height, in epochs: diamonds of the arm's color.
     """
     drawn = style.figure(WIDTH, 3.2)
     axes = drawn.add_axes((0.1, 0.15, 0.62, 0.8))
     style.quiet_axes(axes)
-    ends = []
-    for (name, seeds), color in zip(arms.items(), COLORS * 3, strict=False):
+    ends, colors = [], dict(zip(arms, COLORS * 3, strict=False))
+    for name, seeds in arms.items():
         if not seeds:
             continue
+        color = colors[name]
         length = min(len(curve) for curve in seeds)
         epochs = range(1, length + 1)
         for curve in seeds:
@@ -80,12 +88,33 @@ def curves(
         ends.append((chart_text(name), mean[-1], color))
     if line is not None:
         axes.axhline(scale * line, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        _mark_crossings(axes, colors, crossings or {}, scale * line)
     axes.set_xlabel("epochs", fontsize=10, color=style.MUTED)
     axes.set_ylabel(chart_text(label), fontsize=10, color=style.MUTED)
     axes.set_ylim(bottom=0)
     if ends:
         style.name_ends(axes, ends)
     return to_svg(drawn)
+
+
+def _mark_crossings(
+    axes: Axes, colors: Mapping[str, str], crossings: Mapping[str, float], height: float
+) -> None:
+    for arm, epochs in crossings.items():
+        axes.plot(
+            [epochs], [height], "D", color=style.PAPER, mec=colors[arm], mew=1.6, markersize=6, clip_on=False
+        )
+    if crossings:
+        last = max(crossings.values())
+        axes.annotate(
+            "published",
+            (last, height),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=style.MUTED,
+        )
 
 
 def to_svg(drawn: Figure) -> str:

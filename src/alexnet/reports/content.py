@@ -124,7 +124,11 @@ def _drawings(one: Outcome, measured: list[str]) -> dict[str, str]:
         }
         if any(lines.values()):
             found[f"{experiment.name}-curves"] = charts.curves(
-                lines, f"{words(experiment.curve)} (%)", scale=100.0, line=experiment.line
+                lines,
+                f"{words(experiment.curve)} (%)",
+                scale=100.0,
+                line=experiment.line,
+                crossings=dict(experiment.crossings),
             )
     return found
 

@@ -32,6 +32,13 @@ SMALL = Base(
 """The paper's rows for 32 pixels on 10,000 pictures of CIFAR-10, fifteen epochs: a minute on two cores. Few pictures,
 seen often: as the paper's network, it can learn its training images by heart."""
 
+FEW_IMAGES = Base(
+    recipe="alexnet-small",
+    data="cifar10",
+    changes=(*_ONE_THREAD, "data.limit_train=3000", "data.holdout=1000", "train.epochs=60"),
+)
+"""The same rows on 3,000 pictures, each seen sixty times: without regularization it knows them by heart."""
+
 TINY_IMAGENET = Base(
     recipe="tiny-imagenet",
     data="tiny-imagenet-40",

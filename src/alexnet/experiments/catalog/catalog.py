@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from alexnet.core.errors import UsageError
 from alexnet.core.names import nearest
-from alexnet.experiments.catalog import baselines, depth, figures, layers, questions, tables, training
+from alexnet.experiments.catalog import (
+    baselines,
+    depth,
+    figures,
+    layers,
+    questions,
+    regularizers,
+    tables,
+    training,
+)
 from alexnet.experiments.claim import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
-    for part in (figures, layers, depth, training, tables, baselines, questions)
+    for part in (figures, layers, depth, regularizers, training, tables, baselines, questions)
     for experiment in part.EXPERIMENTS
 }
 
