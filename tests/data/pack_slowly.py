@@ -3,6 +3,7 @@
 Arguments: folder, workers, the item to wait at (-1: none).
 """
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -19,7 +20,7 @@ class SlowSplit(MemorySplit):
     wait_at = -1
 
     def read(self, index):
-        print("item", index, flush=True)
+        os.write(1, f"item {index}\n".encode())  # whole: print may write in pieces, and several processes do
         if index == self.wait_at:
             threading.Event().wait()
         return super().read(index)

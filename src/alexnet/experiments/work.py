@@ -101,7 +101,7 @@ def _average(order: Order, part: Average, device: torch.device) -> Done:
         for run, network in zip(runs, part.networks, strict=True)
     ]
     images, indices = trained[0].test
-    views = trained[0].predictor.config["views"]
+    views = trained[0].views
     alone = [one.evaluate((images, indices), views).top1_error for one in trained]
     together = evaluate(
         [one.predictor.classifier for one in trained],

@@ -62,9 +62,17 @@ class Trained:
     @property
     def test(self) -> tuple[PackSplit, np.ndarray]:
         """The images that nothing was chosen by: the published test set, or what stands for it."""
+        if "test" in self.pack.splits:
+            images = self.pack.split("test")
+            return images, np.arange(len(images))
         if "val" in self.pack.splits:
             return self.pack.split("val"), self.portions.val
         return self.pack.split("train"), self.portions.holdout
+
+    @property
+    def views(self) -> int:
+        """Views of a picture whose probabilities its recipe averages."""
+        return self.predictor.config["views"]
 
     @property
     def trained_on(self) -> tuple[PackSplit, np.ndarray]:
@@ -72,7 +80,7 @@ class Trained:
         return self.pack.split("train"), self.portions.train[: LOOKED_AT // (5 if self.is_baseline else 1)]
 
     def evaluate(
-        self, where: tuple[PackSplit, np.ndarray], num_views: int = 1, classifier: Any = None
+        self, where: tuple[PackSplit, np.ndarray], num_views: int, classifier: Any = None
     ) -> Evaluation:
         """Evaluate the network, or another classifier made of it, on some images."""
         images, indices = where
