@@ -11,7 +11,7 @@ from alexnet.experiments.plan import Plan, budget_of, plan
 from alexnet.experiments.results import Result, Results
 from alexnet.experiments.verdict import Verdict, judge
 
-_PERCENT = ("error", "gap", "precision", "digits", "mean_of_one")
+_PERCENT = ("error", "gap", "precision", "digits", "mean_of_one", "codes")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alexnet.experiments.catalog.bases import SMALL, SMOKE
+from alexnet.experiments.catalog.bases import SMALL, SMOKE, SMOKE_BASELINE, SMOKE_DENSE, SMOKE_FISHER
 from alexnet.experiments.catalog.layers import less_error
 from alexnet.experiments.claim import Arm, Base, Budget, Experiment
 
@@ -17,25 +17,14 @@ def _of(recipe: str, *changes: str, like: Base = SMALL) -> Base:
     return Base(recipe=recipe, data=like.data, changes=changes)
 
 
-_FEW = ("data.size=32", "data.limit_train=64", "data.limit_val=48", "data.holdout=64", "images=64")
-_COARSE = "dense={side=32,step=8,squares=[16]}"
 _SMOKE_BASES = (
-    (
-        _FISHER,
-        _of(
-            "fisher-vectors",
-            *_FEW,
-            f'features=[{{kind="local",pca=8,samples=500,pyramid=["1x1"],{_COARSE},'
-            'encoder={kind="fisher",components=4}}]',
-            like=SMOKE,
-        ),
-    ),
+    (_FISHER, SMOKE_FISHER),
     (
         _LLC,
         _of(
             "llc",
-            *_FEW,
-            f'features=[{{kind="local",pca=8,samples=500,pyramid=["1x1"],{_COARSE},encoder={{kind="llc",words=16}}}}]',
+            *SMOKE_BASELINE,
+            f'features=[{{kind="local",pca=8,samples=500,pyramid=["1x1"],{SMOKE_DENSE},encoder={{kind="llc",words=16}}}}]',
             like=SMOKE,
         ),
     ),
@@ -43,7 +32,7 @@ _SMOKE_BASES = (
         _SPARSE,
         _of(
             "sparse-coding",
-            *_FEW,
+            *SMOKE_BASELINE,
             'features=[{kind="sparse_coding",atoms=16,patches=500,batch=100}]',
             like=SMOKE,
         ),

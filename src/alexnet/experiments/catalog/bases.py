@@ -23,6 +23,17 @@ _TINY = (
 )
 SMOKE = Base(recipe="alexnet-small", data="demo", changes=_TINY)
 SMOKE_CIFAR = Base(recipe="cifar10-19pct", data="demo", changes=_TINY)
+SMOKE_BASELINE = ("data.size=32", "data.limit_train=64", "data.limit_val=48", "data.holdout=64", "images=64")
+SMOKE_DENSE = "dense={side=32,step=8,squares=[16]}"
+SMOKE_FISHER = Base(
+    recipe="fisher-vectors",
+    data="demo",
+    changes=(
+        *SMOKE_BASELINE,
+        f'features=[{{kind="local",pca=8,samples=500,pyramid=["1x1"],{SMOKE_DENSE},'
+        'encoder={kind="fisher",components=4}}]',
+    ),
+)
 
 SMALL = Base(
     recipe="alexnet-small",

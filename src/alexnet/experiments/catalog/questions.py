@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alexnet.experiments.catalog.bases import MNIST_NET, SMALL, SMOKE
+from alexnet.experiments.catalog.bases import MNIST_NET, SMALL, SMOKE, SMOKE_FISHER
 from alexnet.experiments.catalog.edits import change
 from alexnet.experiments.catalog.layers import less_error
-from alexnet.experiments.claim import Arm, Budget, Contrast, Experiment, Value
+from alexnet.experiments.claim import Arm, Base, Budget, Contrast, Experiment, Value
 
 _TEST = "test.top1_error"
 _SIX_NINE, _TWO_FIVE = "digits.6_9", "digits.2_5"
@@ -120,4 +120,50 @@ DATA_OR_MODEL = Experiment(
     caveat="Every network trains on 150,000 views, however many images they are of.",
 )
 
-EXPERIMENTS = (MIRRORS, DATA_OR_MODEL)
+_SIZES = (1_000, 3_000, 10_000)
+
+
+def _vectors(count: int) -> Arm:
+    return Arm(name=f"Fisher vectors, {count:,} images", changes=(f"data.limit_train={count}",))
+
+
+LITTLE_DATA = Experiment(
+    name="fisher-vectors-and-little-data",
+    title="Fisher vectors, where data is little",
+    claim="With little data Fisher vectors do better than the network; the more there is, the more the network gains.",
+    source="a question of reviewed documents; paper, Table 1",
+    arms=tuple(arm for count in _SIZES for arm in (_with(count, small=False), _vectors(count))),
+    contrasts=(
+        less_error(
+            "with 1,000 images Fisher vectors have less error than the network",
+            _vectors(1_000).name,
+            _with(1_000, small=False).name,
+        ),
+        less_error(
+            "with 10,000 images the network has less error than Fisher vectors",
+            _with(10_000, small=False).name,
+            _vectors(10_000).name,
+        ),
+    ),
+    budgets={
+        "smoke": Budget(
+            base=SMOKE,
+            seeds=(0,),
+            bases=tuple((_vectors(count).name, SMOKE_FISHER) for count in _SIZES),
+            changes=(
+                *_smoke_changes(),
+                *((_vectors(count).name, ("data.limit_train=32",)) for count in _SIZES),
+            ),
+        ),
+        "laptop": Budget(
+            base=SMALL,
+            bases=tuple(
+                (_vectors(count).name, Base(recipe="fisher-vectors", data=SMALL.data)) for count in _SIZES
+            ),
+        ),
+    },
+    shown=(_TEST, "train.top1_error", "cost.seconds"),
+    caveat="The network trains on 150,000 views, however many images they are of; Fisher vectors see each image once.",
+)
+
+EXPERIMENTS = (MIRRORS, DATA_OR_MODEL, LITTLE_DATA)

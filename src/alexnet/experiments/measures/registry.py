@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from alexnet.experiments.measures.codes import codes
 from alexnet.experiments.measures.cost import cost
 from alexnet.experiments.measures.curves import curves
 from alexnet.experiments.measures.errors import digits, test, train
@@ -28,4 +29,5 @@ MEASURES: dict[str, Callable[[Trained], Measured]] = {
     "gradients": gradients,
     "masked": masked,
     "panels": panels,
+    "codes": codes,
 }
