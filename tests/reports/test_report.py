@@ -88,3 +88,29 @@ def test_pictures_of_imagenet_are_not_passed_on(tmp_path):
             results.add(part, told, {"panels.png": b"\x89PNG"})
         (section,) = sections([one], "laptop", results)
         assert bool(section.pictures) == kept
+
+
+def test_layers_are_drawn_in_order_and_a_gradient_of_nothing_is_left_out(tmp_path):
+    asked = experiment(
+        profiles=(("gradients.start", "gradients at the start"), ("gradients.end", "never measured"))
+    )
+    results = Results(tmp_path)
+    for arm, first in (("with", 1e-3), ("without", 0.0)):
+        part = plan(asked, "laptop", results).parts[arm][0]
+        told = record(0.2)
+        told["measures"]["gradients"] = {"start": {"conv1": first, "fc8": 0.5, "first_to_last": 9.0}}
+        results.add(part, told, {})
+    (section,) = sections([asked], "laptop", results)
+    drawn = section.drawings["planted-gradients-start"]
+    assert "planted-gradients-end" not in section.drawings
+    assert 0 < drawn.index(">conv1<") < drawn.index(">fc8<") and "first_to_last" not in drawn
+
+
+def test_published_crossings_are_marked_where_the_curves_are(tmp_path):
+    asked, results = experiment(line=0.25), Results(tmp_path)
+    plant(results, asked, {"with": {0: 0.2}, "without": {0: 0.3}})
+    plain, marked = (
+        sections([one], "laptop", results)[0].drawings["planted-curves"]
+        for one in (asked, replace(asked, crossings=(("with", 5.5),)))
+    )
+    assert "published" in marked and "published" not in plain

@@ -153,6 +153,8 @@ class Experiment:
     """A height that the curves' picture marks."""
     crossings: tuple[tuple[str, float], ...] = ()
     """Where arms' published curves cross that height, in epochs: (arm, epochs)."""
+    profiles: tuple[tuple[str, str], ...] = ()
+    """Measures with a number for each layer that the report draws: (path, in words)."""
     search: Search | None = None
     caveat: str = ""
     """What the comparison cannot show, or how it differs from the paper's."""

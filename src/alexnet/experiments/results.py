@@ -52,6 +52,13 @@ class Result:
             found = found[name]
         return float(found) if isinstance(found, int | float) else None
 
+    def by_layer(self, path: str) -> dict[str, float]:
+        """Return the numbers of weighted layers, in order, at a path; empty where they were not measured."""
+        found: Any = self.measures
+        for name in path.split("."):
+            found = found.get(name, {})
+        return {name: number for name, number in found.items() if name.startswith(("conv", "fc", "local"))}
+
     def curve(self, name: str) -> list[float]:
         """Return a number for each epoch; empty where it was not measured."""
         return list(self.measures.get("curves", {}).get(name, []))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -94,6 +95,37 @@ def curves(
     axes.set_ylim(bottom=0)
     if ends:
         style.name_ends(axes, ends)
+    return to_svg(drawn)
+
+
+def profiles(arms: Mapping[str, Sequence[Mapping[str, float]]], label: str) -> str:
+    """Return a line for each arm over layers, heights by powers of ten: the geometric mean, each seed thin behind it.
+
+    Args:
+        arms: For each arm a positive number for each layer, for each seed; zeros are left out.
+    """
+    drawn = style.figure(WIDTH, 2.8)
+    axes = drawn.add_axes((0.1, 0.14, 0.66, 0.8))
+    style.quiet_axes(axes)
+    layers = list(next(iter(arms.values()))[0])
+    ends, levels = [], []
+    for (name, seeds), color in zip(arms.items(), COLORS * 3, strict=False):
+        heights = [[math.log10(s[layer]) if s[layer] > 0 else math.nan for layer in layers] for s in seeds]
+        for line in heights:
+            axes.plot(range(len(layers)), line, color=color, linewidth=0.7, alpha=0.35)
+        mean = [sum(values) / len(values) for values in zip(*heights, strict=True)]
+        axes.plot(range(len(layers)), mean, "o-", color=color, linewidth=1.8, markersize=4)
+        levels += [height for height in mean if not math.isnan(height)]
+        ends.append((chart_text(name), mean[-1], color))
+    low, high = math.floor(min(levels, default=0)), math.ceil(max(levels, default=1))
+    axes.set_ylim(low, max(high, low + 1))
+    ticks = range(low, max(high, low + 1) + 1, max((high - low) // 5, 1))
+    axes.set_yticks(ticks, [f"$10^{{{power}}}$" for power in ticks])
+    axes.set_xticks(range(len(layers)), layers)
+    axes.set_title(chart_text(label), fontsize=10, color=style.MUTED, loc="left")
+    style.name_ends(
+        axes, [(text, low if math.isnan(height) else height, color) for text, height, color in ends]
+    )
     return to_svg(drawn)
 
 

@@ -130,6 +130,12 @@ def _drawings(one: Outcome, measured: list[str]) -> dict[str, str]:
                 line=experiment.line,
                 crossings=dict(experiment.crossings),
             )
+    for path, text in experiment.profiles:
+        layers = {
+            arm: [v for r in seeds.values() if (v := r.by_layer(path))] for arm, seeds in one.results.items()
+        }
+        if layers := {arm: seeds for arm, seeds in layers.items() if seeds}:
+            found[f"{experiment.name}-{path.replace('.', '-')}"] = charts.profiles(layers, text)
     return found
 
 

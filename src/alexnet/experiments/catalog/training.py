@@ -104,6 +104,10 @@ GRADIENTS = Experiment(
     budgets=budgets(),
     shown=("gradients.start.first_to_last", "gradients.end.first_to_last", _TEST),
     measures=("gradients",),
+    profiles=(
+        ("gradients.start", "gradient over weight, by layer, at the start"),
+        ("gradients.end", "gradient over weight, by layer, at the end"),
+    ),
     curve="train_error",
     caveat="All start from the same weights and rate, chosen for ReLU.",
 )
