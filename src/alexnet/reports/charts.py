@@ -105,7 +105,7 @@ def profiles(arms: Mapping[str, Sequence[Mapping[str, float]]], label: str) -> s
         arms: For each arm a positive number for each layer, for each seed; zeros are left out.
     """
     drawn = style.figure(WIDTH, 2.8)
-    axes = drawn.add_axes((0.1, 0.14, 0.66, 0.8))
+    axes = drawn.add_axes((0.1, 0.14, 0.66, 0.75))
     style.quiet_axes(axes)
     layers = list(next(iter(arms.values()))[0])
     ends, levels = [], []
