@@ -37,21 +37,26 @@ class AutoEncoder(nn.Module):
 
     Args:
         vectors: What it is fitted to; their mean and spread are what it takes off.
+        generator: Draws its initial weights.
     """
 
-    def __init__(self, vectors: Tensor):
+    def __init__(self, vectors: Tensor, generator: torch.Generator):
         super().__init__()
         size = vectors.shape[1]
         self.mean, self.spread = vectors.mean(0), vectors.std().clamp_min(1e-6)
-        self.encoder = nn.Sequential(nn.Linear(size, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, BITS))
-        self.decoder = nn.Sequential(nn.Linear(BITS, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, size))
+        self.encoder = nn.Sequential(
+            _linear(size, HIDDEN, generator), nn.ReLU(), _linear(HIDDEN, BITS, generator)
+        )
+        self.decoder = nn.Sequential(
+            _linear(BITS, HIDDEN, generator), nn.ReLU(), _linear(HIDDEN, size, generator)
+        )
 
-    def loss(self, vectors: Tensor) -> Tensor:
+    def loss(self, vectors: Tensor, generator: torch.Generator) -> Tensor:
         """Return the mean squared error of what comes back through noisy codes."""
         scaled = (vectors - self.mean) / self.spread
         inputs = self.encoder(scaled)
-        code = torch.sigmoid(inputs + NOISE * torch.randn_like(inputs))
-        return nn.functional.mse_loss(self.decoder(code), scaled)
+        noise = NOISE * torch.randn(inputs.shape, generator=generator)
+        return nn.functional.mse_loss(self.decoder(torch.sigmoid(inputs + noise)), scaled)
 
     def bits(self, vectors: Tensor) -> Tensor:
         """Return codes (N, 32) of -1 and 1."""
@@ -61,16 +66,25 @@ class AutoEncoder(nn.Module):
 
 def fit_auto_encoder(vectors: Tensor, seed: int) -> AutoEncoder:
     """Return an auto-encoder fitted to vectors (N, D) by Adam; the same for the same seed."""
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(seed)
-        net = AutoEncoder(vectors)
-        optimizer = torch.optim.Adam(net.parameters(), RATE)
+    generator = torch.Generator().manual_seed(seed)
+    net = AutoEncoder(vectors, generator)
+    optimizer = torch.optim.Adam(net.parameters(), RATE)
+    with torch.enable_grad():
         for _ in range(EPOCHS):
-            for part in torch.randperm(len(vectors)).split(BATCH):
+            for part in torch.randperm(len(vectors), generator=generator).split(BATCH):
                 optimizer.zero_grad()
-                net.loss(vectors[part]).backward()
+                net.loss(vectors[part], generator).backward()
                 optimizer.step()
     return net
+
+
+def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    bound = inputs**-0.5
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=generator)
+        layer.bias.zero_()
+    return layer
 
 
 def nearest_codes(queries: Tensor, gallery: Tensor) -> np.ndarray:
