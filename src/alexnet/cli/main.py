@@ -24,6 +24,8 @@ VERBS = {
     "train": ("alexnet.cli.train:train", "Train a network, or go on with a run."),
     "evaluate": ("alexnet.cli.evaluate:evaluate", "Top-1 and top-5 error of a run or an ensemble."),
     "predict": ("alexnet.cli.predict:predict", "The most probable classes of pictures."),
+    "features": ("alexnet.cli.features:features", "What a layer makes of pictures."),
+    "neighbors": ("alexnet.cli.neighbors:neighbors", "The most similar of many pictures."),
     "export": ("alexnet.cli.export:export", "A trained network as a file for other programs."),
     "pack": ("alexnet.cli.pack:pack", "Decode pictures once into checksummed shards."),
     "show": ("alexnet.cli.show:show", "Look at packs, recipes and networks."),

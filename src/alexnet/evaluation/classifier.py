@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
@@ -51,23 +51,39 @@ class ViewClassifier:
         Raises:
             UsageError: the pictures do not give that many views.
         """
+        total, count = None, 0
+        for logits in self.outputs(images, self.net, num_views):
+            scores = logits.float()
+            scores = scores.softmax(1) if self.averages == "probabilities" else scores
+            total, count = scores if total is None else total + scores, count + 1
+        mean = total / count
+        return (mean if self.averages == "probabilities" else mean.softmax(1)).cpu()
+
+    def outputs(
+        self, images: np.ndarray | Held, function: Callable[[Tensor], Tensor], num_views: int = 1
+    ) -> Iterator[Tensor]:
+        """Yield what a function of the network's input, of its layers for example, makes of each view.
+
+        The network is in evaluation mode meanwhile, computes in its precision and keeps no gradients.
+
+        Raises:
+            UsageError: the pictures do not give that many views.
+        """
         shape = images.pictures.shape if isinstance(images, Held) else images.shape[1:]
         height, width = (side + 2 * self.input.pad for side in shape[:2])
         places = view_places(num_views, height, width, self.input.crop)
         view = self._view_on_device(images) if isinstance(images, Held) else self._view(images)
-        total = None
         training = [module for module in self.net.modules() if module.training]
         if training:
             self.net.eval()
-        with torch.inference_mode(), self._precision():
+        try:
             for place in places:
-                scores = self.net(view(place)).float()
-                scores = scores.softmax(1) if self.averages == "probabilities" else scores
-                total = scores if total is None else total + scores
-        for module in training:
-            module.training = True
-        mean = total / len(places)
-        return (mean if self.averages == "probabilities" else mean.softmax(1)).cpu()
+                with torch.inference_mode(), self._precision():
+                    found = function(view(place))
+                yield found
+        finally:
+            for module in training:
+                module.training = True
 
     def _view(self, images: np.ndarray) -> Callable[[Place], Tensor]:
         images, dtype = with_border(images, self.input.pad), self._input_dtype()

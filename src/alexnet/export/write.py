@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from alexnet.core.errors import UsageError
 from alexnet.core.files import commit_bytes
-from alexnet.evaluation.baseline import BaselineClassifier
 from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.export.check import Agreement, agreement
 from alexnet.export.formats import Format
@@ -53,9 +51,7 @@ def export(
         AlexNetError: the file does not compute what the run does; nothing is written.
         StorageError: it could not be written; nothing is left behind.
     """
-    classifier = predictor.classifier
-    if isinstance(classifier, BaselineClassifier):
-        raise UsageError("a baseline has no network to export", where=predictor.checkpoint)
+    classifier = predictor.network
     if kind.name == "safetensors":
         size = write_hub_folder(predictor, out)
         return Exported(out, kind.name, size, None, None)

@@ -16,30 +16,33 @@ _SIDE, _GAP, _BETWEEN = 72, 6, 26
 
 
 def draw_neighbors(
-    rows: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], out: Path | BinaryIO, *, title: str = ""
+    rows: Sequence[tuple[np.ndarray, ...]],
+    out: Path | BinaryIO,
+    *,
+    heads: Sequence[str] = ("nearest by last hidden layer", "nearest by pixels"),
+    first: str = "test",
+    title: str = "",
 ) -> None:
-    """Draw a row for each picture: itself, those nearest in the last hidden layer, those nearest in pixels.
+    """Draw a row for each picture: itself, and those nearest to it, in a group for each way to measure.
 
     Args:
-        rows: Of each: uint8 (H, W, C), and two times (n, H, W, C), nearest first.
+        rows: Of each: uint8 (H, W, C), and for each head (n, H, W, C), nearest first.
         out: The PNG's final name, or a stream.
+        heads: What the groups are.
+        first: What the pictures at the left are.
     """
-    count = max(len(near) for _, near, _ in rows)
+    count = max(len(near) for _, *groups in rows for near in groups)
     step = _SIDE + _GAP
-    group = count * step - _GAP
-    first = style.MARGIN + _SIDE + _BETWEEN
-    second = first + group + _BETWEEN
-    image, pen, top = style.page(second + group - style.MARGIN, 28 + len(rows) * step - _GAP, title)
-    for x, text in (
-        (style.MARGIN, "test"),
-        (first, "nearest by last hidden layer"),
-        (second, "nearest by pixels"),
-    ):
+    group = count * step - _GAP + _BETWEEN
+    places = [style.MARGIN + _SIDE + _BETWEEN + number * group for number in range(len(heads))]
+    width = max(places[-1] + group - _BETWEEN - style.MARGIN, 8 * len(title))
+    image, pen, top = style.page(width, 28 + len(rows) * step - _GAP, title)
+    for x, text in zip((style.MARGIN, *places), (first, *heads), strict=True):
         pen.text((x, top), text, fill=style.MUTED, font=font(16))
-    for number, (query, by_features, by_pixels) in enumerate(rows):
+    for number, (query, *groups) in enumerate(rows):
         y = top + 28 + number * step
         image.paste(fitted(query, _SIDE), (style.MARGIN, y))
-        for x, near in ((first, by_features), (second, by_pixels)):
+        for x, near in zip(places, groups, strict=True):
             for place, picture in enumerate(near):
                 image.paste(fitted(picture, _SIDE), (x + place * step, y))
     save(image, out)

@@ -38,15 +38,24 @@ class Predictor:
         self.classifier, self.config, self.checkpoint = classifier, config, checkpoint
 
     @property
-    def net(self) -> torch.nn.Module:
-        """The network, in evaluation mode.
+    def network(self) -> ViewClassifier:
+        """The classifier, where it is a network.
 
         Raises:
             UsageError: it is a baseline, which has none.
         """
         if isinstance(self.classifier, BaselineClassifier):
             raise UsageError("a baseline has no network", where=self.checkpoint)
-        return self.classifier.net
+        return self.classifier
+
+    @property
+    def net(self) -> torch.nn.Module:
+        """The network, in evaluation mode.
+
+        Raises:
+            UsageError: it is a baseline, which has none.
+        """
+        return self.network.net
 
     @property
     def class_names(self) -> Sequence[str]:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from alexnet.core.keys import Key
-from alexnet.experiments.measures.trained import Measured, Trained
-from alexnet.nets.layers import FlatLinear
+from alexnet.evaluation.features import features as layer_outputs
+from alexnet.evaluation.neighbors import nearest_vectors
+from alexnet.experiments.measures.trained import BATCH, Measured, Trained
 from alexnet.pictures.neighbors import draw_neighbors
 from alexnet.pictures.panels import draw_panels
 
@@ -49,12 +50,12 @@ class Search:
     @cached_property
     def by_features(self) -> np.ndarray:
         """Indices (N, 6) of the nearest by Euclidean distance of features, nearest first."""
-        return _nearest(self.query_features, self.gallery_features)
+        return nearest_vectors(self.query_features, self.gallery_features, NEAREST).indices
 
     @cached_property
     def by_pixels(self) -> np.ndarray:
         """Indices (N, 6) of the nearest by Euclidean distance of pixels, nearest first."""
-        return _nearest(self.query_pixels, self.gallery_pixels)
+        return nearest_vectors(self.query_pixels, self.gallery_pixels, NEAREST).indices
 
     def precision(self, found: np.ndarray) -> float:
         """Return which part of what was found (N, 6) is of the class that was asked with."""
@@ -105,23 +106,10 @@ def panels(trained: Trained) -> Measured:
 
 def features(trained: Trained, images: np.ndarray) -> Tensor:
     """Return what the last layer reads of each image, one view: float32 (N, D)."""
-    net = trained.predictor.net
-    last = [module for module in net.modules() if isinstance(module, FlatLinear | torch.nn.Linear)][-1]
-    kept: list[Tensor] = []
-    handle = last.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0].float().flatten(1).cpu()))
-    try:
-        for begin in range(0, len(images), 250):
-            trained.predictor.classifier.probabilities(images[begin : begin + 250])
-    finally:
-        handle.remove()
-    return torch.cat(kept)
+    classifier = trained.predictor.network
+    parts = [layer_outputs(classifier, images[k : k + BATCH]) for k in range(0, len(images), BATCH)]
+    return torch.cat(parts)
 
 
 def _flat(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images.reshape(len(images), -1)).float()
-
-
-def _nearest(queries: Tensor, gallery: Tensor) -> np.ndarray:
-    """Return the indices (N, 6) of the nearest in the gallery, nearest first."""
-    distances = (gallery**2).sum(1)[None] - 2 * queries @ gallery.T
-    return distances.topk(min(NEAREST, len(gallery)), largest=False).indices.numpy()

@@ -1,0 +1,47 @@
+"""What a layer of a network makes of pictures, for search and for other programs' classifiers."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from alexnet.core.errors import UsageError
+from alexnet.core.names import nearest
+from alexnet.evaluation.classifier import ViewClassifier
+from alexnet.nets.network import Network
+
+
+def features(classifier: ViewClassifier, images: np.ndarray, layer: str | None = None) -> Tensor:
+    """Return a layer's outputs for the central view of each picture, flattened.
+
+    Args:
+        images: Prepared pictures, uint8 (N, size, size, C).
+        layer: Name of a layer, e.g. `fc7` or `pool5`; by default what the last layer reads (paper, section 6.1).
+
+    Returns:
+        float32 (N, D) on the CPU, computed in the precision of the run.
+
+    Raises:
+        UsageError: the network has no such layer; gives the nearest.
+    """
+    net = check_layer(classifier, layer)
+
+    def upto(x: Tensor) -> Tensor:
+        return net.forward_features(x) if layer is None else net.forward_intermediates(x, [layer])[layer]
+
+    (found,) = classifier.outputs(images, upto)
+    return found.float().flatten(1).cpu()
+
+
+def check_layer(classifier: ViewClassifier, layer: str | None) -> Network:
+    """Return the network, if it has this layer.
+
+    Raises:
+        UsageError: it has not; gives the nearest.
+    """
+    net = classifier.net
+    assert isinstance(net, Network)
+    known = [name for name, _ in net.named_children()]
+    if layer is not None and layer not in known:
+        raise UsageError(f"the network has no layer {layer!r}", remedy=nearest(layer, known))
+    return net
