@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Curve(NamedTuple):
     raw: np.ndarray | None = None
 
 
-def draw_learning_curves(rows: Sequence[Record], out: Path, *, title: str, num_classes: int) -> None:
+def draw_learning_curves(rows: Sequence[Record], out: Path | BinaryIO, *, title: str, num_classes: int) -> None:
     """Draw loss and error rates of one run as PNG.
 
     The bold training line is, at each point, the mean of the latest 1/100 of all records (of 20 in short
@@ -44,7 +44,7 @@ def draw_learning_curves(rows: Sequence[Record], out: Path, *, title: str, num_c
     Args:
         rows: Lines of `metrics.jsonl` in file order: `kind` ("train" or "validation"), `step`, `epoch`, `loss`,
             and where known `top1_error`, `top5_error` (fractions) and `lr`. Other kinds are ignored.
-        out: The PNG's final name.
+        out: The PNG's final name, or a stream.
         title: What the run is.
         num_classes: Classes, for the loss of a uniform guess, ln(num_classes).
 

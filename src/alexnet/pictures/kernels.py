@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ _ROWS = 24
 
 def draw_kernels(
     weight: np.ndarray,
-    out: Path,
+    out: Path | BinaryIO,
     *,
     towers: int = 1,
     per_row: int = 16,
@@ -30,7 +30,7 @@ def draw_kernels(
 
     Args:
         weight: (K, C, h, w), the towers' kernels one tower after the other.
-        out: The PNG's final name.
+        out: The PNG's final name, or a stream.
         towers: Towers the kernels are divided among; each is scaled on its own.
         per_row: Tiles in a row; 16 in the paper.
         scale: "joint": all kernels of a tower share one scale, minus their minimum, over their maximum (the

@@ -61,11 +61,7 @@ def fitted(picture: np.ndarray, side: int) -> Image.Image:
 
 def save(image: Image.Image, out: Path | BinaryIO) -> None:
     """Write a page as PNG of 256 colors, a third of the size, to a name or a stream."""
-    few = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    if isinstance(out, Path):
-        style.write_image(few, out)
-    else:
-        few.save(out, format="PNG", optimize=True)
+    style.write_image(image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE), out)
 
 
 def _name(name: str, width: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -22,7 +23,7 @@ _NEAREST_FROM = 3
 def draw_contact_sheet(
     images: Sequence[np.ndarray],
     captions: Sequence[str],
-    out: Path,
+    out: Path | BinaryIO,
     *,
     columns: int = 8,
     tile: int = 112,
@@ -35,7 +36,7 @@ def draw_contact_sheet(
     Args:
         images: uint8 (H, W, 1 or 3) each, of any sizes.
         captions: One for each picture, in any script; what the font lacks is spelled out.
-        out: The PNG's final name.
+        out: The PNG's final name, or a stream.
         columns: Pictures in a row.
         tile: Side of a picture's square, in pixels.
         title: Heading; none when empty.

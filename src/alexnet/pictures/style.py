@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -122,18 +122,25 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
     return moved.tolist()
 
 
-def write_figure(drawn: Figure, out: Path) -> None:
-    """Render a figure as PNG and commit it to `out`; equal figures give equal bytes."""
+def write_figure(drawn: Figure, out: Path | BinaryIO) -> None:
+    """Render a figure as PNG and commit it to `out`, or write it to a stream; equal figures give equal bytes."""
     stream = io.BytesIO()
     drawn.savefig(stream, format="png", dpi=DOTS_PER_INCH, facecolor=PAPER, metadata={"Software": None})
-    commit_bytes(Path(out), stream.getvalue())
+    _put(stream.getvalue(), out)
 
 
-def write_image(image: Image.Image, out: Path) -> None:
-    """Commit a Pillow image to `out` as PNG."""
+def write_image(image: Image.Image, out: Path | BinaryIO) -> None:
+    """Commit a Pillow image to `out` as PNG, or write it to a stream."""
     stream = io.BytesIO()
     image.save(stream, format="PNG", optimize=True)
-    commit_bytes(Path(out), stream.getvalue())
+    _put(stream.getvalue(), out)
+
+
+def _put(data: bytes, out: Path | BinaryIO) -> None:
+    if isinstance(out, str | Path):
+        commit_bytes(Path(out), data)
+    else:
+        out.write(data)
 
 
 def page(width: int, height: int, title: str) -> tuple[Image.Image, ImageDraw.ImageDraw, int]:

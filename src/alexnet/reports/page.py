@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
-from importlib import resources
 
 from alexnet.experiments.claim import BudgetName
 from alexnet.experiments.outcome import Finding
+from alexnet.pictures.html import document, picture
 from alexnet.reports.content import Section
 
 TITLE = "ImageNet Classification with Deep Convolutional Neural Networks, tried again"
@@ -17,17 +16,7 @@ TITLE = "ImageNet Classification with Deep Convolutional Neural Networks, tried 
 
 def to_html(sections: Sequence[Section], level: BudgetName) -> str:
     """Return the whole page."""
-    css = (resources.files("alexnet") / "reports" / "style.css").read_text(encoding="utf-8")
-    body = [_header(sections, level), "<main>", *map(_section, sections), "</main>", _footer()]
-    return "\n".join(
-        [
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(TITLE)}</title><style>{css}</style></head><body>",
-            *body,
-            "</body></html>\n",
-        ]
-    )
+    return document(TITLE, [_header(sections, level), "<main>", *map(_section, sections), "</main>", _footer()])
 
 
 def introduction(sections: Sequence[Section], level: BudgetName) -> list[str]:
@@ -79,7 +68,7 @@ def _section(section: Section) -> str:
         f"<p class=source>{escape(experiment.source)}</p><p><span class=data>{escape(section.data)}</span></p>",
         _claims(section.findings),
         f"<div class=drawings>{''.join(f'<div>{svg}</div>' for svg in section.drawings.values())}</div>",
-        *(_picture(name, data) for name, data in section.pictures.items()),
+        *(picture(name, data) for name, data in section.pictures.items()),
         _arms(section),
         _rates(section),
         f"<p class=muted>{escape(experiment.caveat)}</p>" if experiment.caveat else "",
@@ -114,11 +103,6 @@ def _arms(section: Section) -> str:
     return (
         f"<div class=scroll><table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
-
-
-def _picture(name: str, data: bytes) -> str:
-    encoded = base64.b64encode(data).decode()
-    return f'<img alt="{escape(name.removesuffix(".png"))}" src="data:image/png;base64,{encoded}">'
 
 
 def _rates(section: Section) -> str:
