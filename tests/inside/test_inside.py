@@ -70,7 +70,12 @@ def test_a_grid_has_bright_lines_and_a_normalization_evens_it_out():
     grid = hermann_grid(60, 3, squares=3)
     assert grid.shape == (60, 60, 3) and set(np.unique(grid)) == {20, 235}
     assert (grid[0] == 235).all() and grid[10, 10, 0] == 20 and (grid == grid.transpose(1, 0, 2)).all()
-    rows = (Activation("relu1"), Lrn("across", size=3, alpha=1e-3), SpatialNorm("within", 3, 1e-3), Linear("fc"))
+    rows = (
+        Activation("relu1"),
+        Lrn("across", size=3, alpha=1e-3),
+        SpatialNorm("within", 3, 1e-3),
+        Linear("fc"),
+    )
     made = classifier(built(of_rows(*rows, input_shape=(3, 30, 30))), 30)
     made = ViewClassifier(
         net=made.net,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from alexnet.data.pack.read import Pack
     from alexnet.parallel.world import World
+    from alexnet.runs.beginning import Beginning
     from alexnet.runs.recipe import Recipe
     from alexnet.runs.train import RunResult
 
@@ -36,6 +37,8 @@ def train(  # noqa: PLR0913 - the command's options
     seed: int | None = None,
     device: str = "auto",
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    init: Path | None = None,
+    time: str | None = None,
     resume: Path | None = None,
     format: str | None = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
@@ -64,6 +67,11 @@ def train(  # noqa: PLR0913 - the command's options
         auto, cpu, cuda or mps.
     set_
         Any recipe value, e.g. --set optim.lr=0.02; may be repeated.
+    init
+        Start from the weights of this run or file, the last layer anew where classes differ. Without RECIPE, with
+        that run's own: a tenth of its rate, a quarter of its epochs.
+    time
+        As many epochs as fit into e.g. 90s, 10m, 1.5h, by a dozen measured steps; half a cosine over them.
     resume
         Go on with this run, bit for bit as if it had never stopped.
     format
@@ -82,12 +90,14 @@ def train(  # noqa: PLR0913 - the command's options
             "--output-dir": output_dir,
             "--set": set_,
             "--epochs": epochs,
+            "--init": init,
+            "--time": time,
         }
         if extra := [name for name, value in given.items() if value is not None]:
             raise UsageError(f"--resume takes everything from the run; leave out {', '.join(extra)}")
         return _resume(resume, device, json)
-    if recipe is None or data is None:
-        missing = "RECIPE" if recipe is None else "--data"
+    if (recipe is None and init is None) or data is None:
+        missing = "RECIPE" if recipe is None and init is None else "--data"
         raise UsageError(
             f"{missing} is missing", remedy="alexnet train RECIPE --data PICTURES; alexnet show lists recipes"
         )
@@ -97,31 +107,41 @@ def train(  # noqa: PLR0913 - the command's options
             changes.append(f"{key}={value}")
     from alexnet.runs.baseline_recipe import is_baseline
 
-    if is_baseline(recipe):
+    if recipe is not None and is_baseline(recipe):
         from alexnet.cli.baseline import fit
 
-        given = {"--epochs": epochs, "--batch-size": batch_size}
+        given = {"--epochs": epochs, "--batch-size": batch_size, "--init": init, "--time": time}
         return fit(
             recipe, data, output_dir, changes, given, format=format, dry_run=dry_run, smoke=smoke, json=json
         )
-    return _start(
-        recipe, data, output_dir, device, changes, format=format, dry_run=dry_run, smoke=smoke, json=json
-    )
+    if time is not None and epochs is not None:
+        raise UsageError("--time and --epochs both say how long", remedy="leave one of them out")
+    from alexnet.runs.beginning import Beginning
+
+    start = Beginning(recipe, init, time, changes)
+    return _start(start, data, output_dir, device, format=format, dry_run=dry_run, smoke=smoke, json=json)
 
 
-def _start(
-    name: str, data: str, output_dir: Path | None, device: str, changes: list[str], **options: Any
-) -> int:
+def _start(start: Beginning, data: str, output_dir: Path | None, device: str, **options: Any) -> int:
+    import sys
+
     from alexnet.parallel.world import from_environment
-    from alexnet.runs.recipe import load_recipe
 
     world = from_environment()
 
     def prepare() -> tuple[Recipe, Pack, torch.device]:
-        recipe = load_recipe(name, changes)
+        recipe, notes = start.load()
         place = _place(device, recipe, world)
         pack = _open(data, recipe, options["format"], smoke=options["smoke"])
-        return _smoke(recipe, len(pack.split("train"))) if options["smoke"] else recipe, pack, place
+        if options["smoke"]:
+            recipe = _smoke(recipe, len(pack.split("train")))
+        else:
+            recipe, why = start.fitted(recipe, pack, place, world)
+            notes += why
+        if world.leads:
+            for note in notes:
+                print(note, file=sys.stderr)
+        return recipe, pack, place
 
     if not world.leads:
         return 0 if options["dry_run"] else _follow(world, prepare)
