@@ -26,7 +26,9 @@ def fine_tuning(run: Path, changes: Sequence[str] = ()) -> tuple[Recipe, list[st
         UsageError: the run keeps no recipe, or is a baseline.
         RecipeError: a change that is refused.
     """
-    from alexnet.runs.folder import RunFolder  # brings torch, which a mistyped recipe's answer should not wait for
+    from alexnet.runs.folder import (
+        RunFolder,
+    )  # brings torch, which a mistyped recipe's answer should not wait for
 
     path = RunFolder(run).recipe
     if not path.is_file():

@@ -52,6 +52,7 @@ _FULL = Budget(
         (_SHALLOW, Base(recipe="shallow-conv", data=_2010, changes=_THIN_2010)),
     ),
 )
+_LONG = replace(SMALL, changes=(*SMALL.changes, "train.epochs=60"))
 _THIN = (*SMALL.changes, "train.epochs=30")
 
 TABLE_1 = Experiment(
@@ -92,7 +93,7 @@ TABLE_1 = Experiment(
     budgets={
         "smoke": Budget(base=SMOKE, seeds=(0,), bases=_SMOKE_BASES),
         "laptop": Budget(
-            base=SMALL,
+            base=_LONG,
             bases=(
                 (_FISHER, _of("fisher-vectors", *_IMAGES)),
                 (_SPARSE, _of("sparse-coding", *_IMAGES)),
@@ -105,7 +106,8 @@ TABLE_1 = Experiment(
     },
     shown=("test.top1_error", "train.top1_error", "cost.seconds"),
     caveat=(
-        "On CIFAR-10 all learn from 10,000 pictures, the same for the same seed. The published features are of large "
+        "On CIFAR-10 all learn from 10,000 pictures, the same for the same seed, the network for sixty epochs. The "
+        "published features are of large "
         "photographs; these pictures have 32 pixels, enlarged to 64 for the descriptors. On ILSVRC-2010 (budget full) "
         "descriptors are of the photographs; sparse coding of pixels and the thin networks see 32 pixels there, too."
     ),

@@ -79,8 +79,8 @@ def _with(count: int, small: bool) -> Arm:
 
 
 def _epochs(count: int) -> int:
-    """Return epochs for 150,000 views in all: every network trains for as many steps."""
-    return 150_000 // count
+    """Return epochs for 600,000 views in all: every network trains for as many steps, and those of few images long."""
+    return 600_000 // count
 
 
 def _smoke_changes() -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -117,7 +117,7 @@ DATA_OR_MODEL = Experiment(
         "laptop": Budget(base=SMALL),
     },
     shown=(_TEST, "train.top1_error", "cost.parameters"),
-    caveat="Every network trains on 150,000 views, however many images they are of.",
+    caveat="Every network trains on 600,000 views, however many images they are of.",
 )
 
 _SIZES = (1_000, 3_000, 10_000)
@@ -163,7 +163,7 @@ LITTLE_DATA = Experiment(
         ),
     },
     shown=(_TEST, "train.top1_error", "cost.seconds"),
-    caveat="The network trains on 150,000 views, however many images they are of; Fisher vectors see each image once.",
+    caveat="The network trains on 600,000 views, however many images they are of; Fisher vectors see each image once.",
 )
 
 EXPERIMENTS = (MIRRORS, DATA_OR_MODEL, LITTLE_DATA)
