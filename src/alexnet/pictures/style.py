@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PAPER, INK, MUTED, FAINT = "#ffffff", "#1f2933", "#66727f", "#d8dde3"
 BLUE, SKY, RUST = "#1d4f91", "#62a0d8", "#c45f2c"
+SERIES = (BLUE, RUST, "#2f8f6b", "#8a5aa8", "#b08a1f", "#5f6b76", SKY, "#a8436b")
+"""Colors of lines that stand beside each other, in order."""
 Align = Literal["left", "center", "right"]
 DOTS_PER_INCH = 200
 MARGIN = 24

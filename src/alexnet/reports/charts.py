@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 5.4
-COLORS = (style.BLUE, style.RUST, "#2f8f6b", "#8a5aa8", "#b08a1f", "#5f6b76", style.SKY, "#a8436b")
 
 
 def dots(arms: Mapping[str, Sequence[float]], label: str, *, scale: float = 1.0) -> str:
@@ -75,7 +74,7 @@ def curves(
     drawn = style.figure(WIDTH, 3.2)
     axes = drawn.add_axes((0.1, 0.15, 0.62, 0.8))
     style.quiet_axes(axes)
-    ends, colors = [], dict(zip(arms, COLORS * 3, strict=False))
+    ends, colors = [], dict(zip(arms, style.SERIES * 3, strict=False))
     for name, seeds in arms.items():
         if not seeds:
             continue
@@ -109,7 +108,7 @@ def profiles(arms: Mapping[str, Sequence[Mapping[str, float]]], label: str) -> s
     style.quiet_axes(axes)
     layers = list(next(iter(arms.values()))[0])
     ends, levels = [], []
-    for (name, seeds), color in zip(arms.items(), COLORS * 3, strict=False):
+    for (name, seeds), color in zip(arms.items(), style.SERIES * 3, strict=False):
         heights = [[math.log10(s[layer]) if s[layer] > 0 else math.nan for layer in layers] for s in seeds]
         for line in heights:
             axes.plot(range(len(layers)), line, color=color, linewidth=0.7, alpha=0.35)
