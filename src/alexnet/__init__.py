@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from alexnet.nets.create import create_model as create_model
     from alexnet.nets.weights import save_weights as save_weights
     from alexnet.runs.fit import fit as fit
+    from alexnet.runs.pack_loader import PackLoader as PackLoader
     from alexnet.runs.predictor import load as load
     from alexnet.runs.recipe import load_recipe as load_recipe
 
@@ -26,13 +27,23 @@ _HOMES = {
     "create_model": "alexnet.nets.create",
     "list_models": "alexnet.nets.catalog",
     "fit": "alexnet.runs.fit",
+    "PackLoader": "alexnet.runs.pack_loader",
     "load": "alexnet.runs.predictor",
     "load_recipe": "alexnet.runs.recipe",
     "save_weights": "alexnet.nets.weights",
 }
 
 __version__ = VERSION
-__all__ = ["__version__", "create_model", "fit", "list_models", "load", "load_recipe", "save_weights"]
+__all__ = [
+    "PackLoader",
+    "__version__",
+    "create_model",
+    "fit",
+    "list_models",
+    "load",
+    "load_recipe",
+    "save_weights",
+]
 
 
 def __getattr__(name: str) -> Any:
