@@ -19,6 +19,22 @@ def test_the_python_lines_of_the_readme_train_and_predict(pictures, tmp_path, mo
     assert "class" in capsys.readouterr().out
 
 
+def test_the_python_lines_of_the_readme_loop_over_a_pack(cli, pictures, tmp_path, monkeypatch):
+    import torch
+
+    import alexnet
+
+    monkeypatch.chdir(tmp_path)
+    assert cli("pack", pictures, "PACK", "--size", "256").code == 0
+    names = {
+        "alexnet": alexnet,
+        "torch": torch,
+        "net": torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(10)),
+    }
+    exec(compile(python_lines()[1], "README.md", "exec"), names)
+    assert names["inputs"].shape[1:] == (3, 224, 224) and float(names["loss"].detach()) > 0
+
+
 def test_the_python_lines_of_the_readme_read_and_write_weights(tmp_path, monkeypatch):
     import torch
 
@@ -27,7 +43,7 @@ def test_the_python_lines_of_the_readme_read_and_write_weights(tmp_path, monkeyp
 
     monkeypatch.chdir(tmp_path)
     torch.save(to_torchvision(alexnet.create_model("alexnet_owt", seed=0)), "alexnet-owt.pth")
-    _, code = python_lines()
+    *_, code = python_lines()
     names = {"alexnet": alexnet, "images": torch.zeros(1, 3, 224, 224)}
     exec(compile(code, "README.md", "exec"), names)
     again = alexnet.create_model("alexnet_owt", weights=tmp_path / "mine.safetensors")

@@ -27,8 +27,8 @@ class PackLoader:
     """Yields (inputs, labels): float32 (N, C, crop, crop) in channels-last memory, and int64 (N,).
 
     Training views are drawn as `alexnet train` draws them: crops, mirrors, color noise and the mean at once, by
-    threads, the same bits for any number of them. Each pass is the next epoch, in another order, with other views; the same
-    `seed` gives the same passes, and `epoch` can be set, e.g. when a run goes on.
+    threads, the same bits for any number of them. Each pass is the next epoch, in another order, with other views; the
+    same `seed` gives the same passes, and `epoch` can be set, e.g. when a run goes on.
 
     Args:
         data: A pack, as `alexnet pack` wrote it, or its path.
