@@ -43,3 +43,17 @@ def test_pictures_of_ones_own_where_the_data_is_gone(cli, trained, pictures, tmp
     assert ending.code == 3 and "gone" in ending.err and ending.err.count("\n") <= 2
     ending = cli("look", trained, tmp_path / "absent.png")
     assert ending.code == 3 and "absent.png" in ending.err
+
+
+def test_an_evaluation_says_what_stands_out(cli, trained, pictures, tmp_path):
+    again = tmp_path / "twice"
+    for split in ("train", "val"):
+        for folder in pictures.iterdir():
+            (again / split / folder.name).mkdir(parents=True)
+            for path in sorted(folder.iterdir())[:3]:
+                (again / split / folder.name / path.name).write_bytes(path.read_bytes())
+    ending = cli("evaluate", trained, "--data", again)
+    assert ending.code == 0, ending.err
+    assert "30 of these pictures are in the training split too, pixel by pixel" in ending.out
+    told = json.loads(cli("evaluate", trained, "--data", again, "--json").out)
+    assert told["advice"][-1].startswith("30 of these pictures")

@@ -47,6 +47,7 @@ def evaluate(
     if not runs:
         raise UsageError("no run is given", remedy="alexnet evaluate RUN")
     keep_freed_memory()
+    from alexnet.evaluation.advice import advice
     from alexnet.evaluation.report import class_table, confusion_name, summary
     from alexnet.runs.devices import choose_device
     from alexnet.runs.evaluation import evaluate_shown, evaluation_images, load_ensemble
@@ -64,6 +65,7 @@ def evaluate(
         else str(predictors[0].checkpoint),
         "data": str(pack.path),
     }
+    facts["advice"] = advice(result, pack.class_names, _in_training(pack, split))
     picture = _draw(result, pack, Path(runs[0]), confusion_name(split, num_views, len(runs)))
     if json:
         print_json(facts | {"confusion_picture": picture, "classes": class_table(result, pack.classes)})
@@ -94,8 +96,20 @@ def _print(result: Any, facts: dict[str, Any], pack: Any, picture: str | None) -
         f"top-1 error {100 * facts['top1_error']:.2f} % (95 %: {100 * low:.2f} .. {100 * high:.2f}){top5}"
         f"   ({facts['num_images']} images of {facts['split']}, {views})"
     )
+    for sentence in facts["advice"]:
+        print(sentence)
     if picture:
         print(f"confusion: {picture}")
+
+
+def _in_training(pack: Any, split: str) -> int:
+    """Return how many pictures of a split are in the training split too."""
+    from alexnet.data.audit import find_duplicates
+
+    if split == "train" or "train" not in pack.splits:
+        return 0
+    names = ("train", split)
+    return find_duplicates({name: pack.split(name).digests for name in names}, limit=1).counts[names]
 
 
 def _draw(result: Any, pack: Any, folder: Path, name: str) -> str | None:
