@@ -5,34 +5,32 @@ Everything is imported after the allocator is set, as in the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alexnet.bench.pixels import CIFAR_COUNT, CIFAR_SIDE, SIDE
+from alexnet.bench.own_run import RECIPES, parts_of, whole_batches, words
+from alexnet.bench.pixels import CIFAR_COUNT, SIDE
 from alexnet.bench.task import Task, Work
-from alexnet.core.allocator import keep_freed_memory
 
 if TYPE_CHECKING:
     from alexnet.runs.assemble import Parts
     from alexnet.training.feed import Batch
 
-_CLASSES, _VIEWED = 1000, 1024
-_RECIPES = {"cifar10_19pct": "cifar10-19pct"}
+_VIEWED = 1024
 
 
 def train(task: Task) -> Work:
     """Take steps of a run that `runs/assemble.py` has put together."""
-    if task.device == "cuda" and task.net not in _RECIPES and _has_kernels():
+    if task.device == "cuda" and task.net not in RECIPES and _has_kernels():
         from alexnet.bench import ours_gpu
 
         return ours_gpu.train(task)
-    parts = parts_of(task, CIFAR_COUNT if task.net in _RECIPES else 2 * task.batch)
+    parts = parts_of(task, CIFAR_COUNT if task.net in RECIPES else 2 * task.batch)
     from alexnet.training.step import train_step
 
     learner = parts.learner
-    batches = _epochs(parts) if task.net in _RECIPES else _resident(parts)
+    batches = _epochs(parts) if task.net in RECIPES else _resident(parts)
     losses: list[float] = []
 
     def run(iterations: int) -> None:
@@ -116,40 +114,9 @@ def pack(task: Task) -> Work:
     return Work(run, len(files), "decode and prepare, 1 thread", lambda: {"mean": float(last[-1].mean())})
 
 
-def parts_of(task: Task, pictures: int, changes: Mapping[str, Any] | None = None) -> Parts:
-    """Assemble a run on random pixels, packed into the task's folder; `changes` of the recipe come last."""
-    keep_freed_memory()
-    from alexnet.bench.random_source import pack_random
-    from alexnet.config.load import merge
-    from alexnet.runs.assemble import assemble
-    from alexnet.runs.devices import choose_device
-    from alexnet.runs.recipe import load_recipe
-
-    name = _RECIPES.get(task.net, "alexnet")
-    classes, side = (10, CIFAR_SIDE) if task.net in _RECIPES else (_CLASSES, SIDE)
-    own = {
-        "train": {"precision": "bfloat16" if task.bfloat16 else "float32", "batch_size": task.batch},
-        "data": {"select_on": "none", "holdout": 0},
-        # Random labels teach nothing: small steps stay finite for as long as a benchmark takes.
-        "optim": {"lr": 0.0001},
-        "model": {"name": task.net, "init": "quick" if task.net == "alexnet" else "own"},
-    }
-    recipe = load_recipe(name, merge(own, changes or {}))
-    device = choose_device(task.device, recipe.train.threads)
-    return assemble(recipe, pack_random(Path(task.folder) / "pack", pictures, side, classes), device)
-
-
 def _epochs(parts: Parts) -> Iterator[Batch]:
     for batch in whole_batches(parts.feed):
         yield batch.to(parts.learner.device)
-
-
-def whole_batches(feed: Any) -> Iterator[Any]:
-    """Yield the batches of epoch after epoch, without the last one where it is smaller."""
-    epoch = 0
-    while True:
-        yield from (batch for batch in feed.batches(epoch) if len(batch) == feed.batch_size)
-        epoch += 1
 
 
 def _resident(parts: Parts) -> Iterator[Batch]:
@@ -157,16 +124,6 @@ def _resident(parts: Parts) -> Iterator[Batch]:
     kept = [batch.to(parts.learner.device) for batch in parts.feed.batches(0)]
     while True:
         yield from kept
-
-
-def words(task: Task) -> str:
-    """Say how our side computes."""
-    import torch
-
-    from alexnet.ops import native
-
-    kernels = "compiled kernels" if native.available() else "torch alone"
-    return f"{'bfloat16' if task.bfloat16 else 'float32'}, {kernels}, {torch.get_num_threads()} threads"
 
 
 def _has_kernels() -> bool:

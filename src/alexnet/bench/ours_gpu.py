@@ -12,7 +12,7 @@ from itertools import cycle
 import numpy as np
 import torch
 
-from alexnet.bench.ours import parts_of, whole_batches, words
+from alexnet.bench.own_run import parts_of, whole_batches, words
 from alexnet.bench.pixels import random_labels
 from alexnet.bench.task import Task, Work
 from alexnet.gpu.resident import Resident
