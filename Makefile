@@ -55,5 +55,5 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.torch pyproject.toml
-	$(PIP) --editable ".[report,tensorboard,parquet,ilsvrc,baselines,export]" --group test
+	$(PIP) --editable ".[report,tensorboard,parquet,ilsvrc,baselines,export,serve]" --group test
 	@touch $@

@@ -24,6 +24,7 @@ VERBS = {
     "train": ("alexnet.cli.train:train", "Train a network, or go on with a run."),
     "evaluate": ("alexnet.cli.evaluate:evaluate", "Top-1 and top-5 error of a run or an ensemble."),
     "predict": ("alexnet.cli.predict:predict", "The most probable classes of pictures."),
+    "serve": ("alexnet.cli.serve:serve", "A page and an endpoint that classify pictures."),
     "compare": ("alexnet.cli.compare:compare", "What distinguishes runs."),
     "look": ("alexnet.cli.look:look", "Look inside a trained network."),
     "features": ("alexnet.cli.features:features", "What a layer makes of pictures."),

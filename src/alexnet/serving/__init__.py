@@ -1,0 +1,1 @@
+"""A trained network behind HTTP, for people and programs on this machine."""
