@@ -111,6 +111,16 @@ def test_too_many_are_told_and_a_failure_ends_nothing():
     assert len(asked) == 2, "what nobody waits for is not computed"
 
 
+def until_here(connection):
+    """Read an answer to its end, in however many parts it comes."""
+    found = b""
+    while not found.endswith(b"here"):
+        part = connection.recv(4096)
+        assert part, found
+        found += part
+    return found
+
+
 def test_requests_that_do_not_come_are_cut_off_and_others_are_not():
     from starlette.responses import PlainTextResponse
 
@@ -128,7 +138,7 @@ def test_requests_that_do_not_come_are_cut_off_and_others_are_not():
     ):
         begun = time.monotonic()
         good.sendall(request + b"\r\n")
-        assert b"here" in good.recv(4096)
+        assert until_here(good)
         for byte in request:  # a byte now and then does not buy more time
             try:
                 slow.sendall(bytes([byte]))
@@ -145,4 +155,22 @@ def test_requests_that_do_not_come_are_cut_off_and_others_are_not():
             assert good.recv(4096) == b""
     with socket.create_connection(("127.0.0.1", port), 10) as again:
         again.sendall(request + b"\r\n")
-        assert b"here" in again.recv(4096)
+        assert until_here(again)
+
+
+def test_what_fails_is_told_to_this_machines_person_alone():
+    import asyncio
+    from types import SimpleNamespace
+
+    from starlette.requests import Request
+
+    from alexnet.serving.app import Service
+
+    said = []
+    service = Service(SimpleNamespace(), Limits(), SimpleNamespace(), SimpleNamespace(), said.append)
+    request = Request({"type": "http", "path": "/predict", "headers": [], "server": ("localhost", 1)})
+    answer = asyncio.run(service.failed(request, RuntimeError("of /home/somebody\nand more")))
+    assert answer.status_code == 500 and answer.body == b'{"error":"failed"}'
+    assert (
+        said == ["/predict failed: RuntimeError: of /home/somebody\\nand more"] and service.answers["500"] == 1
+    )

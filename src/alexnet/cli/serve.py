@@ -77,7 +77,7 @@ def serve(  # noqa: PLR0913 - the command's options
     try:
         token = _token() if public else None
         hosts = [] if public else [f"{name}:{sock.getsockname()[1]}" for name in _NAMES]
-        app = Gate(Service(model, limits, decoders, batcher).app(), frozenset(hosts), token)
+        app = Gate(Service(model, limits, decoders, batcher, _say).app(), frozenset(hosts), token)
         address = f"http://{'localhost' if host in _LOCAL else host}:{sock.getsockname()[1]}/"
         print(f"{address}{f'#{token}' if token else ''}  (Ctrl-C ends)", flush=True)
         answer(app, sock, limits)
@@ -86,6 +86,12 @@ def serve(  # noqa: PLR0913 - the command's options
         batcher.close()
         sock.close()
     return 0
+
+
+def _say(line: str) -> None:
+    import sys
+
+    print(f"alexnet: {line}", file=sys.stderr, flush=True)
 
 
 def _token() -> str:

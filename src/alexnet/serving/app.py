@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -40,10 +39,13 @@ class Service:
         limits: What is taken.
         decoders: Where uploads are decoded.
         batcher: Where they are classified.
+        say: Told of what failed here, a line each.
     """
 
-    def __init__(self, model: Model, limits: Limits, decoders: Decoders, batcher: Batcher):
-        self.model, self.limits, self.decoders, self.batcher = model, limits, decoders, batcher
+    def __init__(
+        self, model: Model, limits: Limits, decoders: Decoders, batcher: Batcher, say: Callable[[str], None]
+    ):
+        self.model, self.limits, self.decoders, self.batcher, self.say = model, limits, decoders, batcher, say
         self.answers: Counter[str] = Counter()
         self.begun = time.monotonic()
         self._pages = {path: _page(name) for path, name in _PAGES.items()}
@@ -61,7 +63,7 @@ class Service:
         routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in gets.items()]
         routes += [Route(path, self.page, methods=["GET"]) for path in _PAGES]
         routes.append(Route("/predict", self.predict, methods=["POST"]))
-        return Starlette(routes=routes, exception_handlers={HTTPException: _plain, Exception: _failed})
+        return Starlette(routes=routes, exception_handlers={HTTPException: _plain, Exception: self.failed})
 
     async def predict(self, request: Request) -> Response:
         """Classify the picture that is the request's body."""
@@ -163,6 +165,12 @@ class Service:
         ]
         return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
+    async def failed(self, request: Request, error: Exception) -> Response:
+        """Answer where something failed here: the asker learns that it did, this machine's person what."""
+        self.answers["500"] += 1
+        self.say(f"{request.url.path} failed: {type(error).__name__}: {printable(str(error))}")
+        return refused(500, "failed")
+
     def _refuse(self, status: int, code: str, *, close: bool = False) -> Response:
         self.answers[str(status)] += 1
         answer = refused(status, code)
@@ -179,10 +187,3 @@ def _page(name: str) -> tuple[bytes, str]:
 async def _plain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return refused(error.status_code, "not-found" if error.status_code == 404 else "not-allowed")
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    print(
-        f"alexnet: {request.url.path} failed: {type(error).__name__}: {printable(str(error))}", file=sys.stderr
-    )
-    return refused(500, "failed")
