@@ -8,7 +8,9 @@ import pytest
 
 from alexnet.cli.main import VERBS
 from alexnet.config.load import to_table
+from alexnet.experiments.catalog.catalog import EXPERIMENTS
 from alexnet.nets.catalog import INITIALIZATIONS, NETWORKS
+from alexnet.runs.baseline_recipe import baseline_names, load_baseline
 from alexnet.runs.recipe import load_recipe, recipe_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,7 +115,11 @@ def test_every_command_is_one(text):
     assert verb in VERBS
     if verb == "show":
         assert words and set(words) <= {*NETWORKS, *recipe_names()}
-    if verb == "train":
+    if verb == "experiment" and words[0] == "run":
+        assert set(words[1:]) <= set(EXPERIMENTS)
+    if verb == "train" and words[0] in baseline_names():
+        load_baseline(words[0])
+    elif verb == "train":
         changes = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
         recipe = load_recipe(words[0], changes)
         assert recipe.model.name in NETWORKS and recipe.model.init in INITIALIZATIONS
