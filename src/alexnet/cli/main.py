@@ -37,6 +37,7 @@ VERBS = {
     "report": ("alexnet.cli.report:report", "What the experiments came to, as a page."),
     "bench": ("alexnet.cli.bench:bench", "Speed beside other programs on this machine."),
     "plan": ("alexnet.cli.plan:plan", "How long a step would take on several devices."),
+    "completion": ("alexnet.cli.completion:completion", "Completion of verbs and options for a shell."),
     "doctor": ("alexnet.cli.doctor:doctor", "What this machine offers, and what is missing."),
 }
 _FIRST_SPEAKS = 5.0
