@@ -21,7 +21,7 @@ def export(
     format: str | None = None,
     preprocess: Literal["included", "separate"] = "included",
     checkpoint: str = "last",
-    images: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    images: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Write a trained network for other programs, checked on real pictures before it is there.

@@ -16,7 +16,7 @@ from alexnet.core.errors import DataError, UsageError
 def neighbors(  # noqa: PLR0913 - the command's options
     run: Path,
     *queries: str,
-    among: Annotated[list[str], Parameter(consume_multiple=True)],
+    among: Annotated[list[str], Parameter(consume_multiple=True, negative="")],
     k: int = 6,
     layer: str | None = None,
     split: str = "train",

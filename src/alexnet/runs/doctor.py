@@ -21,6 +21,10 @@ _EXTRAS = {
     "tensorboard": ("tensorboard", "TensorBoard files"),
     "parquet": ("pyarrow", "Hugging Face parquet sources"),
     "ilsvrc": ("scipy", "ImageNet from its own archives"),
+    "export": ("onnxscript", "ONNX files"),
+    "serve": ("starlette", "the page of `alexnet serve`"),
+    "baselines": ("sklearn", "Fisher vectors and sparse coding"),
+    "hub": ("huggingface_hub", "model hubs"),
 }
 
 
@@ -56,7 +60,31 @@ def examine() -> list[Finding]:
         installed = importlib.util.find_spec(module) is not None
         remedy = None if installed else f'for {purpose}: pip install "alexnet[{extra}]"'
         findings.append(Finding(f"extra {extra}", "installed" if installed else "not installed", remedy))
-    return [*findings, _disk()]
+    return [*findings, *trouble(), _disk()]
+
+
+def trouble() -> list[Finding]:
+    """Return what is installed and known to do harm beside this package."""
+    found = []
+    torchvision = _version("torchvision")
+    if torchvision and "+cpu" in torch.__version__ and "+cpu" not in torchvision:
+        what = f"{torchvision}, built for GPUs: it cannot be imported beside a CPU build of torch, nor can what imports it"
+        found.append(Finding("torchvision", what, "pip uninstall torchvision, or a CPU build of it; not needed here"))
+    if simd := _version("pillow-simd"):
+        what = f"{simd}: resizes to other bits than Pillow, so packs differ from those made elsewhere"
+        found.append(Finding("pillow-simd", what, "pip uninstall pillow-simd; pip install --force-reinstall pillow"))
+    both = [name for name in ("opencv-python", "opencv-python-headless") if _version(name)]
+    if len(both) == 2:
+        remedy = "pip uninstall opencv-python opencv-python-headless; pip install opencv-python-headless"
+        found.append(Finding("OpenCV", "installed twice, over one another", remedy))
+    return found
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _gpu() -> Finding:
