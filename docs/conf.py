@@ -1,6 +1,13 @@
 """The site: `make docs` writes it to build/site."""
 
+import sys
+from pathlib import Path
+
 from alexnet.core.version import VERSION
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import generated
 
 project = "alexnet"
 author = "The alexnet team"
@@ -15,6 +22,13 @@ extensions = [
     "sphinx_copybutton",
 ]
 exclude_patterns = ["report.html"]
+# Links to files above this folder, which are pages here.
+PAGES = {
+    "../ARCHITECTURE.md": "architecture.md",
+    "../LABBOOK.md": "lab-book.md",
+    "../CHANGELOG.md": "changelog.md",
+    "../benchmarks/README.md": "benchmarks.md",
+}
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -40,3 +54,14 @@ html_theme_options = {
 
 # A command is copied without its output.
 copybutton_exclude = ".linenos, .gp, .go"
+
+
+def setup(app):
+    """Write what the code says about itself before the pages are read."""
+    app.connect("builder-inited", lambda _: generated.write())
+    app.connect("source-read", _point_inside)
+
+
+def _point_inside(_, __, source: list[str]) -> None:
+    for target, page in PAGES.items():
+        source[0] = source[0].replace(f"]({target}", f"]({page}")

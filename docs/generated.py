@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import itertools
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -38,8 +39,8 @@ _RECIPES_HEAD = """\
 # Recipes
 
 A recipe is a TOML file that decides everything about a run. `alexnet train NAME` takes one of the package,
-`alexnet train my.toml` yours, which may begin with `extends = "alexnet"`. `--set section.key=value` changes any value in place,
-and each run keeps its recipe, every value written out, as `recipe.toml`.
+`alexnet train my.toml` yours, which may begin with `extends = "alexnet"`. `--set section.key=value` changes
+any value in place, and each run keeps its recipe, every value written out, as `recipe.toml`.
 """
 
 
@@ -66,6 +67,7 @@ def _commands() -> Iterator[str]:
                 yield f"#{level} {name if name.startswith('alexnet') else f'alexnet {name}'}"
             else:
                 line = line.replace(" *[default: False]*", "")
+                line = line.replace("](#experiment-", "](#alexnet-experiment-")
                 yield f"alexnet {line}" if line.startswith(f"{verb} ") else line
         yield ""
 
@@ -85,7 +87,7 @@ def _recipes() -> Iterator[str]:
     for name in baseline_names():
         yield f"| `{name}` | {load_baseline(name).summary} | | |"
     yield "\n## Keys\n"
-    yield from _table(Recipe, skip=tuple(_SECTIONS) + ("schedule",))
+    yield from _table(Recipe, skip=(*_SECTIONS, "schedule"))
     for section, kind in _SECTIONS.items():
         yield from _section(f"[{section}]", kind)
     yield "### [[model.edits]]\n\nLayers removed, changed or added, one table each.\n"
@@ -130,7 +132,7 @@ def field_docs(kind: type) -> dict[str, str]:
         if not dataclasses.is_dataclass(base):
             continue
         body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0].body
-        for item, after in zip(body, body[1:], strict=False):
+        for item, after in itertools.pairwise(body):
             text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and after.value.value
             if isinstance(item, ast.AnnAssign) and isinstance(text, str):
                 found[item.target.id] = " ".join(text.split())

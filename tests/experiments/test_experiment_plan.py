@@ -1,5 +1,6 @@
 """What an experiment has to do, shares with others, and never does twice."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -155,3 +156,33 @@ def test_every_experiment_can_be_planned_at_every_budget(name, tmp_path):
         if not (name == "figure-1" and budget == "full"):
             parts = plan(found, budget, Results(tmp_path)).all()
             assert parts and all(isinstance(p, Network | Average) for p in parts)
+
+
+def an_ensemble(results):
+    """Plant an ensemble and its networks; return it."""
+    parts = plan(experiment(ensembles=(pair(),)), "laptop", results).all()
+    average = next(part for part in parts if isinstance(part, Average))
+    for part in (*average.networks, average):
+        results.add(part, record(0.2), {})
+    return average
+
+
+def test_an_ensemble_whose_networks_are_gone_is_done_again(tmp_path):
+    average = an_ensemble(Results(tmp_path))
+    folder = Results(tmp_path).find(average).folder
+    shutil.rmtree(Results(tmp_path).find(average.networks[0]).folder)
+
+    again = Results(tmp_path)
+    assert again.find(average) is None
+    again.add(average.networks[0], record(0.2), {})
+    assert again.add(average, record(0.4), {}).folder == folder
+    assert Results(tmp_path).find(average).value("test.top1_error") == 0.4
+
+
+def test_a_network_done_again_keeps_its_folder_and_its_ensemble(tmp_path):
+    average = an_ensemble(Results(tmp_path))
+    results = Results(tmp_path)
+    folder = results.find(average.networks[0]).folder
+    again = results.add(replace(average.networks[0], label="another name"), record(0.4), {})
+    assert again.folder == folder and again.value("test.top1_error") == 0.4
+    assert Results(tmp_path).find(average) is not None

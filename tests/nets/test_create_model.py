@@ -22,6 +22,7 @@ def same(first, second):
 
 def test_models_are_listed_in_order():
     assert list_models() == sorted(NETWORKS)
+    assert list_models("lenet*") == [name for name in sorted(NETWORKS) if name.startswith("lenet")] != []
     assert {"alexnet", "alexnet_145", "cifar10_18pct", "lenet5_modern"} <= set(list_models())
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,18 +104,16 @@ class Results:
         return not result.diverged and any(name not in result.measures for name in measures)
 
     def add(self, part: Part, record: Mapping[str, Any], pictures: Mapping[str, bytes]) -> Result:
-        """Store a result; one of the same piece that is there is replaced.
+        """Store a result; one of the same piece that is there is replaced, also one whose networks are gone.
 
         Raises:
             StorageError: it cannot be written.
         """
-        import shutil
-
         old = self.find(part)
-        folder = self.root / part.data / folder_name(part)
+        # A folder keeps its name: ensembles refer to their networks by it.
+        folder = old.folder if old else self.root / part.data / folder_name(part)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if old is not None:
-            shutil.rmtree(old.folder)
+        shutil.rmtree(folder, ignore_errors=True)
         with commit_folder(folder) as temporary:
             for name, content in self._files(part, {"format": FORMAT} | dict(record)).items():
                 (temporary / name).write_text(content, encoding="utf-8", newline="\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable
 
 from alexnet.core.errors import UsageError
@@ -25,9 +26,9 @@ OF_ALEXNET = ("paper", "config145", "caffe", "quick")
 """Initializations that only AlexNet's tables have rows for."""
 
 
-def list_models() -> list[str]:
-    """Return the names that `create_model` knows, sorted."""
-    return sorted(NETWORKS)
+def list_models(pattern: str = "*") -> list[str]:
+    """Return the names that `create_model` knows, sorted; only those that match a shell pattern, as in `"cifar10*"`."""
+    return sorted(fnmatch.filter(NETWORKS, pattern))
 
 
 def find_network(name: str) -> NetSpec:

@@ -68,11 +68,15 @@ def trouble() -> list[Finding]:
     found = []
     torchvision = _version("torchvision")
     if torchvision and "+cpu" in torch.__version__ and "+cpu" not in torchvision:
-        what = f"{torchvision}, built for GPUs: it cannot be imported beside a CPU build of torch, nor can what imports it"
-        found.append(Finding("torchvision", what, "pip uninstall torchvision, or a CPU build of it; not needed here"))
+        what = f"{torchvision}, built for GPUs: it, and what imports it, cannot be imported beside a CPU build of torch"
+        found.append(
+            Finding("torchvision", what, "pip uninstall torchvision, or a CPU build of it; not needed here")
+        )
     if simd := _version("pillow-simd"):
         what = f"{simd}: resizes to other bits than Pillow, so packs differ from those made elsewhere"
-        found.append(Finding("pillow-simd", what, "pip uninstall pillow-simd; pip install --force-reinstall pillow"))
+        found.append(
+            Finding("pillow-simd", what, "pip uninstall pillow-simd; pip install --force-reinstall pillow")
+        )
     both = [name for name in ("opencv-python", "opencv-python-headless") if _version(name)]
     if len(both) == 2:
         remedy = "pip uninstall opencv-python opencv-python-headless; pip install opencv-python-headless"
