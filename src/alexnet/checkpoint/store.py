@@ -129,7 +129,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"cannot be read ({error})", where=path) from None
     if not isinstance(value, dict):
         raise CheckpointError("is not a JSON object", where=path)
@@ -137,7 +137,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-    """Read a checkpoint's tensors and, where expected ones are given, check their names and shapes.
+    """Read a checkpoint's tensors and, where expected ones are given, check their names, shapes and kinds of numbers.
 
     Raises:
         CheckpointError: missing, damaged, or tensors that differ from the expected; names the first.
@@ -155,6 +155,9 @@ def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> di
             have = tuple(tensors[name].shape) if name in tensors else "missing"
             if want != have:
                 raise CheckpointError(f"holds another network: {name} is {have}, expected {want}", where=path)
+            kinds = [str(one[name].dtype).removeprefix("torch.") for one in (tensors, expected)]
+            if tensors[name].is_floating_point() != expected[name].is_floating_point():
+                raise CheckpointError(f"holds {name} in {kinds[0]}, expected {kinds[1]}", where=path)
     return tensors
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import reprlib
 import tomllib
 import types
 import typing
@@ -17,6 +18,10 @@ T = TypeVar("T")
 
 _ALIASES = {"learning_rate": "lr", "num_epochs": "epochs", "batchsize": "batch_size", "crop_size": "crop"}
 """What people call a key elsewhere."""
+_DEEPEST = 32
+"""Tables and lists in one another; recipes have four."""
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -26,11 +31,31 @@ def read_toml(path: Path) -> dict[str, Any]:
         RecipeError: it is missing, unreadable or not TOML; names the line.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"cannot be read ({error.strerror})", where=path) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RecipeError(f"is not valid TOML: {error}", where=path) from None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Return the values of a TOML text; raises ValueError for all that is wrong with it."""
+    try:
+        table = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    layer: list[Any] = [table]
+    for _ in range(_DEEPEST):
+        layer = [item for value in layer for item in _inside(value)]
+        if not layer:
+            return table
+    raise ValueError("nested too deeply")
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def build(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:
@@ -90,16 +115,20 @@ def parse_assignment(text: str) -> dict[str, Any]:
     """Read one `--set a.b=value`; the value is TOML, or a bare string.
 
     Raises:
-        RecipeError: there is no key or no equals sign.
+        RecipeError: there is no key or no equals sign, or the value is nested too deeply.
     """
     key, equals, value = text.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
         raise RecipeError(f"{text!r} is not key=value", where="--set", remedy="write e.g. --set optim.lr=0.02")
+    if len(parts) > _DEEPEST:
+        raise RecipeError("the key is nested too deeply", where="--set")
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
+        parsed = _parsed(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
+    except ValueError as error:
+        raise RecipeError(f"the value is refused: {error}", where=f"--set {key.strip()}") from None
     for part in reversed(parts):
         parsed = {part: parsed}
     return parsed
@@ -180,20 +209,20 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is Literal:
         if not any(type(value) is type(choice) and value == choice for choice in arguments):
             raise RecipeError(
-                f"{value!r} is not a choice", where=where, remedy=nearest(str(value), map(str, arguments))
+                f"{_SHORT.repr(value)} is not a choice", where=where, remedy=nearest(str(value), map(str, arguments))
             )
         return value
     if origin is tuple:
         if not isinstance(value, list):
-            raise RecipeError(f"expected a list, found {value!r}", where=where)
+            raise RecipeError(f"expected a list, found {_SHORT.repr(value)}", where=where)
         return tuple(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, int]):
         if not isinstance(value, Mapping):
-            raise RecipeError(f"expected a table, found {value!r}", where=where)
+            raise RecipeError(f"expected a table, found {_SHORT.repr(value)}", where=where)
         return {name: _convert(arguments[1], item, f"{where}.{name}") for name, item in value.items()}
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
-            raise RecipeError(f"expected a table, found {value!r}", where=where)
+            raise RecipeError(f"expected a table, found {_SHORT.repr(value)}", where=where)
         return build(hint, value, where.rstrip(".") + ".")
     return _convert_scalar(hint, value, where)
 
@@ -206,7 +235,7 @@ def _convert_union(choices: tuple[Any, ...], value: Any, where: str) -> Any:
     if kinds and isinstance(value, Mapping):
         kind = value.get("kind")
         if not isinstance(kind, str) or kind not in kinds:
-            what = "is missing" if kind is None else f"{kind!r} is not a kind"
+            what = "is missing" if kind is None else f"{_SHORT.repr(kind)} is not a kind"
             raise RecipeError(what, where=f"{where}.kind", remedy=nearest(str(kind), kinds))
         return build(kinds[kind], value, where + ".")
     for choice in choices:
@@ -215,14 +244,14 @@ def _convert_union(choices: tuple[Any, ...], value: Any, where: str) -> Any:
                 return _convert(choice, value, where)
             except RecipeError:
                 continue
-    raise RecipeError(f"{value!r} does not fit here", where=where)
+    raise RecipeError(f"{_SHORT.repr(value)} does not fit here", where=where)
 
 
 def _convert_scalar(hint: type, value: Any, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise RecipeError(f"expected {_named(hint)}, found {value!r}", where=where)
+        raise RecipeError(f"expected {_named(hint)}, found {_SHORT.repr(value)}", where=where)
     return value
 
 

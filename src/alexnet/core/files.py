@@ -130,7 +130,7 @@ def verify_folder(path: Path) -> None:
                 raise CheckpointError("is missing", where=file)
             if file.stat().st_size != entry["size"] or sha256(file) != entry["sha256"]:
                 raise CheckpointError("is damaged: its bytes differ from the manifest's", where=file)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"is not a complete folder ({error})", where=path) from None
 
 

@@ -30,8 +30,9 @@ from PIL import Image
 from alexnet.core.errors import DataError
 from alexnet.data.jpeg_header import count_scans, outline
 
-MAX_BYTES = 100_000_000
-MAX_PIXELS = 50_000_000
+MAX_BYTES, MAX_PIXELS = 100_000_000, 50_000_000
+HARMLESS_PIXELS, MAX_GROWTH = 4_000_000, 1100
+"""Beyond these, pixels a byte of the file: deflate gets to 1032 bytes a byte; what claims more is a bomb or lies."""
 MAX_SCANS = 100
 MAX_SCANNED_PIXELS = 500_000_000
 """Pixels times scans of one JPEG: each scan is a pass over the picture, and encoders write about ten."""
@@ -155,7 +156,7 @@ def _read_ordinary_jpeg(data: bytes, scans: int, channels: int, notes: list[str]
     _check_scans(scans)
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
-        _check_size(width, height)
+        _check_size(width, height, len(data))
         _check_scans(scans, width, height)
         gray = space == "Gray"
         pixels = simplejpeg.decode_jpeg(data, "GRAY" if gray and channels == 1 else "RGB")
@@ -199,7 +200,7 @@ def _opened(data: bytes, form: str, notes: list[str]) -> Iterator[Image.Image]:
         warnings.simplefilter("always")
         try:
             with Image.open(io.BytesIO(data), formats=(form,)) as image:
-                _check_size(*image.size)
+                _check_size(*image.size, len(data))
                 yield image
         except DecodeError:
             raise
@@ -234,8 +235,7 @@ def _flatten(image: Image.Image, notes: list[str]) -> Image.Image:
 def _as_array(image: Image.Image, channels: int) -> np.ndarray:
     if image.mode not in ("1", "L"):
         image = image.convert("RGB")
-    pixels = np.array(image.convert("L" if channels == 1 else "RGB"))
-    return pixels.reshape(*pixels.shape[:2], channels)
+    return np.array(image.convert("L" if channels == 1 else "RGB")).reshape(image.height, image.width, channels)
 
 
 def _still_png(data: bytes, notes: list[str]) -> bytes:
@@ -280,9 +280,9 @@ def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels[down, across]
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        _too_large(f"claims {width}x{height} pixels, more than {MAX_PIXELS:,}")
+def _check_size(width: int, height: int, size: int) -> None:
+    if width * height > (most := min(MAX_PIXELS, max(HARMLESS_PIXELS, MAX_GROWTH * size))):
+        _too_large(f"claims {width}x{height} pixels, more than the {most:,} that {size:,} bytes may hold")
 
 
 def _check_scans(scans: int, width: int = 1, height: int = 1) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,10 @@ from typing import Any
 import numpy as np
 
 from alexnet.core.errors import CheckpointError
+
+
+LARGEST_SIDE = 65_500
+_WHOLE = ("size", "crop", "channels", "pad")
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,22 @@ class InputSpec:
             CheckpointError: the values are of another format.
         """
         try:
+            _check(values)
             shape = (values["crop"], values["crop"], values["channels"])
             mean = np.frombuffer(base64.b64decode(values["mean"]), "<f4").reshape(shape).astype(np.float32)
             return cls(**{**values, "mean": mean})
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"the input description is of another format ({error})") from None
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    """Refuse what no network can be given, with a KeyError, TypeError or ValueError."""
+    size, crop, channels, pad = (values.get("pad", 0) if n == "pad" else values[n] for n in _WHOLE)
+    if not all(type(value) is int for value in (size, crop, channels, pad)):
+        raise TypeError(f"{', '.join(_WHOLE)} are not whole numbers")
+    if not (0 < size <= LARGEST_SIDE and 0 <= pad <= LARGEST_SIDE and 0 < crop <= size + 2 * pad):
+        raise ValueError("there is no such size of pictures")
+    if channels not in (1, 3) or not isinstance(values["filter"], str):
+        raise ValueError("channels are 1 or 3, and the filter is a name")
+    if not math.isfinite(values["scale"]):
+        raise ValueError("the scale is not finite")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from alexnet.core.errors import UsageError
 from alexnet.core.keys import Key
@@ -68,6 +69,22 @@ def create_model(
     return _restore(stored, spec, table, num_classes, key)
 
 
+def expected_tensors(spec: NetSpec, num_classes: int, table: Table, *, where: object) -> Mapping[str, Tensor]:
+    """Return a network's tensors without memory: compared with a file's first, it cannot be larger than the file.
+
+    Args:
+        where: The file that describes the network, for messages.
+
+    Raises:
+        UsageError: there is no such network.
+    """
+    try:
+        with torch.device("meta"):
+            return Network(spec, num_classes, table).state_dict()
+    except (ValueError, TypeError, KeyError, ArithmeticError, RuntimeError) as error:
+        raise UsageError(f"cannot become {spec.name} ({error})", where=where) from None
+
+
 def _build(spec: NetSpec, num_classes: int, table: Table) -> Network:
     last = table[-1] if table else None
     if isinstance(last, Linear) and last.units not in (None, num_classes):
@@ -83,12 +100,7 @@ def _restore(stored: Weights, spec: NetSpec, table: Table, num_classes: int | No
     theirs = stored.num_classes(table)
     num_classes = num_classes or theirs or spec.num_classes
     fresh = None if theirs in (None, num_classes) else table[-1]
-    try:
-        # Without memory first: a file cannot make a network that is larger than itself.
-        with torch.device("meta"):
-            expected = Network(spec, num_classes, table).state_dict()
-    except (ValueError, TypeError, KeyError, ArithmeticError, RuntimeError) as error:
-        raise UsageError(f"cannot become {spec.name} ({error})", where=stored.path) from None
+    expected = expected_tensors(spec, num_classes, table, where=stored.path)
     selected = stored.select(expected, spec.name, without=fresh and fresh.name)
     net = _build(spec, num_classes, table)
     if fresh is not None:

@@ -65,7 +65,7 @@ def read_run(path: Path) -> Compared:
     if not folder.recipe.is_file():
         raise UsageError("holds no run", where=path, remedy="give the folder that `alexnet train` named")
     metrics = read_metrics(folder.metrics)
-    last = {line["split"]: line for line in metrics if line.get("kind") == "validation"}
+    last = {str(line.get("split")): line for line in metrics if line.get("kind") == "validation"}
     return Compared(path, _flat(read_toml(folder.recipe)), folder.read_record(), last, metrics)
 
 

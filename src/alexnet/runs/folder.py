@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -79,12 +80,13 @@ class RunFolder:
         Raises:
             CheckpointError: the folder holds no run.
         """
-        try:
-            return json.loads(self.record.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise CheckpointError(
-                "holds no run", where=self.path, remedy="give the folder that `alexnet train` named"
-            ) from None
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            record = json.loads(self.record.read_text(encoding="utf-8"))
+            if isinstance(record, dict):
+                return record
+        raise CheckpointError(
+            "holds no run", where=self.path, remedy="give the folder that `alexnet train` named"
+        )
 
     def update_record(self, **fields: Any) -> None:
         """Add fields to the run's record."""

@@ -18,8 +18,10 @@ from alexnet.evaluation.baseline import BaselineClassifier
 from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.input import InputSpec
 from alexnet.evaluation.predict import Prediction, predict
-from alexnet.nets.create import create_model
-from alexnet.runs.recipe import ModelConfig
+from alexnet.nets.catalog import find_network
+from alexnet.nets.create import create_model, expected_tensors
+from alexnet.nets.edits import apply_edits
+from alexnet.runs.stored_network import read_stored
 from alexnet.runs.train import RunResult
 
 
@@ -91,20 +93,22 @@ def load(
     config = read_json(folder / CONFIG)
     if config.get("kind") == "baseline":
         return Predictor(_baseline(config, folder), config, folder)
-    try:
-        edits = build(ModelConfig, {"edits": config["edits"]}).edits
-        net = create_model(config["architecture"], config["num_classes"], edits=edits, seed=0)
-        classifier = ViewClassifier(
-            net=net,
-            input=InputSpec.from_json(config["input"]),
-            classes=config["classes"],
-            class_names=config["class_names"],
-            device=torch.device(device),
-            bfloat16=config["precision"] == "bfloat16",
-        )
-    except KeyError as error:
-        raise CheckpointError(f"lacks {error}", where=folder / CONFIG) from None
-    net.load_state_dict(read_tensors(folder / MODEL, net.state_dict()))
+    stored, spec = read_stored(config, folder / CONFIG)
+    network = find_network(stored.architecture)
+    expected = expected_tensors(
+        network, stored.num_classes, apply_edits(network.table, stored.edits), where=folder / CONFIG
+    )
+    tensors = read_tensors(folder / MODEL, expected)
+    net = create_model(stored.architecture, stored.num_classes, edits=stored.edits, seed=0)
+    net.load_state_dict(tensors)
+    classifier = ViewClassifier(
+        net=net,
+        input=spec,
+        classes=list(stored.classes),
+        class_names=list(stored.class_names),
+        device=torch.device(device),
+        bfloat16=stored.precision == "bfloat16",
+    )
     net.to(classifier.device, memory_format=torch.channels_last).eval()
     return Predictor(classifier, config, folder)
 
@@ -123,13 +127,16 @@ def _baseline(config: dict[str, Any], folder: Path) -> BaselineClassifier:
             channels.append((make_features(features, learned), svm))
         return BaselineClassifier(
             channels=channels,
-            sharpness=config["sharpness"],
+            sharpness=float(config["sharpness"]),
             input=InputSpec.from_json(config["input"]),
-            classes=config["classes"],
-            class_names=config["class_names"],
+            classes=[str(name) for name in config["classes"]],
+            class_names=[str(name) for name in config["class_names"]],
         )
     except KeyError as error:
         raise CheckpointError(f"lacks {error}", where=folder / CONFIG) from None
+    except (ValueError, TypeError, IndexError, RuntimeError) as error:
+        # Arrays that do not fit what the file says of them fail in as many ways as there are features.
+        raise CheckpointError(f"does not describe a baseline ({error})", where=folder / CONFIG) from None
 
 
 def _named(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -160,15 +160,22 @@ def _resolved(where: str | Path, heirs: tuple[str | Path, ...]) -> dict[str, Any
     base = table.pop("extends", None)
     if base is None:
         return table
-    parent = str(base) if str(base) in recipe_names() else (Path(where).parent / str(base)).resolve()
+    try:
+        parent = base if base in recipe_names() else (Path(where).parent / base).resolve()
+    except (TypeError, ValueError):
+        raise RecipeError("is neither a recipe's name nor a path", where="extends") from None
     if parent in heirs:
-        raise RecipeError("recipes extend one another in a circle", where=str(base))
+        raise RecipeError("recipes extend one another in a circle", where=base)
     return merge(_resolved(parent, (*heirs, parent)), table)
 
 
 def _read(where: str | Path) -> dict[str, Any]:
     path = Path(where)
-    if path.suffix == ".toml" or path.is_file():
+    try:
+        is_file = path.suffix == ".toml" or path.is_file()
+    except OSError as error:
+        raise RecipeError(f"cannot be read ({error.strerror})", where=path) from None
+    if is_file:
         table = read_toml(path)
         name = path.stem
     else:
