@@ -113,10 +113,12 @@ def _drawings(one: Outcome, measured: list[str]) -> dict[str, str]:
     experiment, found = one.experiment, {}
     if measured and len(one.results) > 1:
         first = measured[0]
-        arms = {arm: list(one.values(Value(arm, first)).values()) for arm in one.results}
-        scale = 100.0 if is_share(first) else 1.0
+        arms = {arm: _numbers(one, Value(arm, first)) for arm in one.results}
         found[f"{experiment.name}-arms"] = charts.dots(
-            {a: v for a, v in arms.items() if v}, words(first) + unit(first), scale=scale
+            {arm: values for arm, (values, _) in arms.items() if values},
+            words(first) + unit(first),
+            scale=100.0 if is_share(first) else 1.0,
+            at_least={arm: ends for arm, (_, ends) in arms.items()},
         )
     if experiment.curve:
         lines = {
