@@ -34,7 +34,7 @@ def write_hub_folder(predictor: Predictor, out: Path) -> int:
     config = predictor.config | {
         "library_name": "alexnet",
         "label_names": list(predictor.class_names),
-        "num_features": predictor.net.num_features,
+        "num_features": getattr(predictor.net, "num_features", None),
         "pretrained_cfg": _pretrained(predictor.classifier.input),
     }
     with commit_folder(out, (predictor.checkpoint / MODEL).stat().st_size) as folder:
@@ -84,7 +84,7 @@ def _card(predictor: Predictor) -> str:
         "",
         "```python",
         "import alexnet",
-        'print(alexnet.load("FOLDER").predict("picture.jpg"))',
+        f'print(alexnet.load("FOLDER"{model}).predict("picture.jpg"))',
         "```",
         "",
     ]

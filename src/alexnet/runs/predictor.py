@@ -14,11 +14,13 @@ from alexnet.classic.squared_hinge_svm import SquaredHingeSvm, SquaredHingeSvmCo
 from alexnet.config.load import build
 from alexnet.core.errors import CheckpointError, UsageError
 from alexnet.core.files import verify_folder
+from alexnet.core.keys import Key
 from alexnet.evaluation.baseline import BaselineClassifier
 from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.input import InputSpec
 from alexnet.evaluation.predict import Prediction, predict
 from alexnet.nets.create import create_model
+from alexnet.nets.own import Factory, build_own, is_own, make_known
 from alexnet.runs.recipe import ModelConfig
 from alexnet.runs.train import RunResult
 
@@ -74,7 +76,11 @@ class Predictor:
 
 
 def load(
-    run: str | Path | RunResult, checkpoint: str = "last", device: str | torch.device = "cpu"
+    run: str | Path | RunResult,
+    checkpoint: str = "last",
+    device: str | torch.device = "cpu",
+    *,
+    model: Factory | str | None = None,
 ) -> Predictor:
     """Load a run, or one of its checkpoints, for prediction.
 
@@ -82,9 +88,12 @@ def load(
         run: Folder of a run or of a checkpoint, or what `fit` returned.
         checkpoint: `last`, `best`, or a step, where `run` is a run.
         device: Where the network computes.
+        model: What makes the network of a run whose network is your own, as given to `fit`; or
+            `package.module:factory`.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it is damaged.
+        UsageError: the network is somebody's own, and `model` is not given or makes another one.
     """
     folder = find_checkpoint(run.folder if isinstance(run, RunResult) else Path(run), checkpoint)
     verify_folder(folder)
@@ -92,11 +101,11 @@ def load(
     if config.get("kind") == "baseline":
         return Predictor(_baseline(config, folder), config, folder)
     try:
-        edits = build(ModelConfig, {"edits": config["edits"]}).edits
-        net = create_model(config["architecture"], config["num_classes"], edits=edits, seed=0)
+        spec = InputSpec.from_json(config["input"])
+        net = _network(config, spec, model)
         classifier = ViewClassifier(
             net=net,
-            input=InputSpec.from_json(config["input"]),
+            input=spec,
             classes=config["classes"],
             class_names=config["class_names"],
             device=torch.device(device),
@@ -107,6 +116,19 @@ def load(
     net.load_state_dict(read_tensors(folder / MODEL, net.state_dict()))
     net.to(classifier.device, memory_format=torch.channels_last).eval()
     return Predictor(classifier, config, folder)
+
+
+def _network(config: dict[str, Any], spec: InputSpec, model: Factory | str | None) -> torch.nn.Module:
+    name = config["architecture"]
+    if is_own(name):
+        if model is not None:
+            make_known(name, model)
+        shape = (spec.channels, spec.crop, spec.crop)
+        return build_own(name, config["num_classes"], shape, Key.from_seed(0))
+    if model is not None:
+        raise UsageError(f"the run's network is the package's {name}", remedy="leave --model out")
+    edits = build(ModelConfig, {"edits": config["edits"]}).edits
+    return create_model(name, config["num_classes"], edits=edits, seed=0)
 
 
 def _baseline(config: dict[str, Any], folder: Path) -> BaselineClassifier:
