@@ -14,6 +14,7 @@ from alexnet.core.errors import printable
 from alexnet.core.files import commit_folder
 from alexnet.evaluation.input import InputSpec
 from alexnet.export.deployed import describe
+from alexnet.nets.own import is_own
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.predictor import Predictor
 from alexnet.training.hooks.metrics_log import read_metrics
@@ -63,6 +64,7 @@ def _card(predictor: Predictor) -> str:
     names = [printable(name).replace("|", "\\|") for name in predictor.class_names]
     more = len(names) - _NAMED_CLASSES
     listed = ", ".join(names[:_NAMED_CLASSES]) + (f", and {more} more" if more > 0 else "")
+    model = ", model=FACTORY" if is_own(config["architecture"]) else ""
     run = RunFolder(predictor.checkpoint.parent.parent)
     lines = [
         "---",
