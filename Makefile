@@ -1,6 +1,7 @@
 # make demo   the whole path on rendered pictures, nothing to download (about 5 minutes)
 # make test   the tests
 # make paper-smoke   every experiment at its smallest (about 2 minutes)
+# make docs   the site of the documents: build/site/index.html
 # Needs Python >= 3.11 and make. TORCH chooses the build of torch, e.g. make demo TORCH=torch==2.13.0
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo paper-smoke test test-slow test-gpu lint clean
+.PHONY: demo docs paper-smoke test test-slow test-gpu lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/alexnet demo --seed $(SEED)
@@ -34,6 +35,10 @@ test-gpu: $(VENV)/.test
 paper-smoke: $(VENV)/.test
 	$(BIN)/alexnet experiment run all --budget smoke --results build/paper-smoke --scratch build/paper-smoke-runs
 	$(BIN)/alexnet report --budget smoke --results build/paper-smoke --output build/paper-smoke-report
+
+docs: $(VENV)/.test
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
+	@echo "build/site/index.html"
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check src tests docs setup.py
@@ -55,5 +60,5 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.torch pyproject.toml
-	$(PIP) --editable ".[report,tensorboard,parquet,ilsvrc,baselines,export,serve]" --group test
+	$(PIP) --editable ".[report,tensorboard,parquet,ilsvrc,baselines,export,serve]" --group test --group docs
 	@touch $@

@@ -139,12 +139,18 @@ FORBIDDEN = (
     "torch.load", "numpy.random.", "random.", "torch.manual_seed", "torch.seed", "torch.random.",
     "torch.cuda.manual_seed", "os.system", "tempfile.mktemp",
 )  # fmt: skip
+OF_TORCHS_GENERATOR = ("torch.manual_seed", "torch.random.fork_rng")
+"""What one module needs, for networks of other people: it leaves the generator as it was."""
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nothing_runs_foreign_code_or_reads_a_global_generator(path):
+    allowed = OF_TORCHS_GENERATOR if name_of(path) == "ops/torch_draws.py" else ()
+
     def refused(name):
-        return any(name == f or (f.endswith(".") and name.startswith(f)) for f in FORBIDDEN)
+        return name not in allowed and any(
+            name == f or (f.endswith(".") and name.startswith(f)) for f in FORBIDDEN
+        )
 
     assert [(name, line) for name, line in calls(path) if refused(name)] == []
 

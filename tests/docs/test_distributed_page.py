@@ -1,42 +1,23 @@
 """docs/distributed.md: its messages are in the code, its commands' recipes and keys exist, no rule is left out."""
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
+from messages import GAP, is_said, quoted_messages, words
 
 from alexnet.runs.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = ROOT / "src" / "alexnet"
 TEXT = (ROOT / "docs" / "distributed.md").read_text(encoding="utf-8")
-GAP = "…"
-"""Stands for a value, on the page and here."""
-MESSAGES = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", TEXT.split("## By message")[1], re.MULTILINE)
+MESSAGES = quoted_messages(TEXT.split("## By message")[1])
 BLOCKS = [block.replace("\\\n", " ") for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)]
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if "-m alexnet train" in line]
 
 
-def texts(path: Path) -> list[str]:
-    """Return all strings of a module, with a gap for each value put into them."""
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    return ["".join(_parts(node)) for node in nodes if isinstance(node, ast.JoinedStr | ast.Constant)]
-
-
-def _parts(node: ast.expr) -> list[str]:
-    values = node.values if isinstance(node, ast.JoinedStr) else [node]
-    return [str(value.value) if isinstance(value, ast.Constant) else GAP for value in values]
-
-
-def is_said(message: str, module: str) -> bool:
-    return any(message in text for text in texts(SOURCE / module))
-
-
 @pytest.mark.parametrize(("message", "module"), MESSAGES)
 def test_every_message_is_said_there(message, module):
-    words = message.replace(f"({GAP})", "").replace(GAP, "").split()
-    assert len(words) >= 3 and is_said(message, module)
+    assert len(words(message)) >= 3 and is_said(message, module)
 
 
 def test_a_wrong_message_would_be_found():

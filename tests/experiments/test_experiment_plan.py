@@ -8,7 +8,7 @@ from planted import experiment, pair, plant, record
 
 from alexnet.core.errors import UsageError
 from alexnet.experiments.catalog.catalog import EXPERIMENTS
-from alexnet.experiments.claim import Search
+from alexnet.experiments.claim import Contrast, Search, Value
 from alexnet.experiments.outcome import outcome
 from alexnet.experiments.part import Average, Network
 from alexnet.experiments.plan import is_finished, plan
@@ -186,3 +186,22 @@ def test_a_network_done_again_keeps_its_folder_and_its_ensemble(tmp_path):
     again = results.add(replace(average.networks[0], label="another name"), record(0.4), {})
     assert again.folder == folder and again.value("test.top1_error") == 0.4
     assert Results(tmp_path).find(average) is not None
+
+
+def test_an_error_that_was_never_reached_bounds_the_ratio(tmp_path):
+    more = Contrast(
+        says="with it takes longer",
+        left=Value("with", "curves.epochs_to_25"),
+        right=Value("without", "curves.epochs_to_25"),
+        expects="higher",
+        by="ratio",
+    )
+    asked, results = replace(experiment(), contrasts=(more,)), Results(tmp_path)
+    for arm, epochs, reached in (("with", 20.0, False), ("without", 5.0, True)):
+        for seed, part in plan(asked, "laptop", results).parts[arm].items():
+            told = record(0.2, seed=seed)
+            told["measures"]["curves"] |= {"epochs_to_25": epochs + seed / 10, "reached_25": reached}
+            results.add(part, told, {})
+    (finding,) = outcome(asked, "laptop", Results(tmp_path)).findings
+    assert finding.verdict.word == "confirmed"
+    assert finding.effect().startswith("at least 3.9") and " ..), 3 seeds" in finding.effect()

@@ -85,3 +85,26 @@ def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="positive"):
         judge([0.0], [1.0], "lower", by="ratio")
     assert judge([], [], "lower").word == "cannot tell"
+
+
+def test_a_lower_bound_on_the_left_confirms_more_and_refutes_nothing_but_less():
+    left, right = [32.0, 32.0, 32.0], [5.5, 6.0, 5.8]
+    asked = {"by": "ratio", "at_least": (True, False)}
+    more = judge(left, right, "higher", **asked)
+    assert (more.word, more.bound, more.high) == ("confirmed", "at least", None)
+    assert 4.5 < more.low < more.effect < 6
+    assert judge(left, right, "lower", **asked).word == "not confirmed"
+    assert judge([6.0, 6.0, 6.0], right, "lower", **asked).word == "cannot tell"
+    assert judge([1.0, 1.0, 1.0], right, "lower", **asked).word == "cannot tell", "it may be any number above"
+
+
+def test_a_lower_bound_on_the_right_is_an_upper_bound_of_the_effect():
+    verdict = judge([5.5, 6.0, 5.8], [32.0, 32.0, 32.0], "lower", at_least=(False, True))
+    assert (verdict.word, verdict.bound, verdict.low) == ("confirmed", "at most", None)
+    assert judge([40.0, 41.0, 42.0], [32.0] * 3, "higher", at_least=(False, True)).word == "cannot tell"
+
+
+def test_two_lower_bounds_say_nothing():
+    verdict = judge([32.0] * 3, [5.0] * 3, "higher", by="ratio", at_least=(True, True))
+    assert (verdict.word, verdict.effect) == ("cannot tell", None)
+    assert "lower bound" in verdict.why

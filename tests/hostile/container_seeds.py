@@ -19,9 +19,6 @@ from mutate_bytes import bundle
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data.sources.source_files import class_files, tar_bytes
-from nets.interchange.caffe_files import FORMS, caffemodel
-
 from alexnet.checkpoint.store import CONFIG, MODEL, STATE, VELOCITY
 from alexnet.core.files import MANIFEST
 from alexnet.data.pack.manifest import MANIFEST as PACK_MANIFEST
@@ -32,6 +29,8 @@ from alexnet.evaluation.input import InputSpec
 from alexnet.nets.create import create_model
 from alexnet.nets.weights import save_weights
 from alexnet.training.state import TrainState
+from data.sources.source_files import class_files, tar_bytes
+from nets.interchange.caffe_files import FORMS, caffemodel
 
 SIDE = 6
 _FILES = class_files("a", "b", count=2) | {"train/a/0.jpg": b"x", "train/b/0.jpg": b"y", "val/a/1.jpg": b"z"}
@@ -41,7 +40,9 @@ _PLAIN = class_files("a", "b", count=2)
 def tars() -> dict[str, bytes]:
     """Return tars in the three formats, one with a folder and a link."""
     return {
-        name: tar_bytes({f"{'deep/' * 30 if format else ''}{key}": data for key, data in _PLAIN.items()}, format=format)
+        name: tar_bytes(
+            {f"{'deep/' * 30 if format else ''}{key}": data for key, data in _PLAIN.items()}, format=format
+        )
         for name, format in (("ustar", 0), ("gnu", 1), ("pax", 2))
     }
 
@@ -108,11 +109,16 @@ def parquets() -> list[bytes]:
     )
     features = {"info": {"features": {"label": {"names": ["a", "b"], "_type": "ClassLabel"}}}}
     schema = pa.schema(
-        [("image", pictures.type), ("label", pa.int64())], metadata={b"huggingface": json.dumps(features).encode()}
+        [("image", pictures.type), ("label", pa.int64())],
+        metadata={b"huggingface": json.dumps(features).encode()},
     )
     table = pa.table([pictures, pa.array([0, 1] * 3, pa.int64())], schema=schema)
     made = []
-    for options in ({}, {"compression": "gzip", "row_group_size": 3}, {"use_dictionary": False, "data_page_version": "2.0"}):
+    for options in (
+        {},
+        {"compression": "gzip", "row_group_size": 3},
+        {"use_dictionary": False, "data_page_version": "2.0"},
+    ):
         stream = io.BytesIO()
         parquet.write_table(table, stream, write_page_checksum=bool(options), **options)
         made.append(stream.getvalue())
@@ -141,7 +147,11 @@ def weights_files() -> list[bytes]:
 
     torch.set_num_threads(1)
     numbers = {"features.0.weight": torch.zeros(4, 3, 2, 2), "classifier.6.bias": torch.ones(5)}
-    plain = {"conv1.weight": torch.arange(12.0).reshape(2, 6), "n": torch.tensor(3), "half": torch.ones(3, dtype=torch.bfloat16)}
+    plain = {
+        "conv1.weight": torch.arange(12.0).reshape(2, 6),
+        "n": torch.tensor(3),
+        "half": torch.ones(3, dtype=torch.bfloat16),
+    }
     with tempfile.TemporaryDirectory() as name:
         own = Path(name) / "own.safetensors"
         save_weights(small_network(), own)

@@ -163,7 +163,13 @@ def _source_targets() -> list[Target]:
     idx_body = ((idx, "_labels"),)
     images, labels = change.idx, change.idx
     return [
-        Target(name="tar", seeds=tuple(tars.values()), mutate=change.tar, read=_source_of("x.tar"), body=((tar, "clean_name"),)),
+        Target(
+            name="tar",
+            seeds=tuple(tars.values()),
+            mutate=change.tar,
+            read=_source_of("x.tar"),
+            body=((tar, "clean_name"),),
+        ),
         Target(
             name="tar.gz",
             seeds=tuple(seeds.gzip.compress(data, 1, mtime=0) for data in tars.values()),
@@ -171,11 +177,19 @@ def _source_targets() -> list[Target]:
             read=_source_of("x.tar.gz"),
             body=((tar, "clean_name"),),
         ),
-        Target(name="zip", seeds=tuple(seeds.zips()), mutate=change.zipped, read=_source_of("x.zip"), body=((ZipTree, "_add"),)),
+        Target(
+            name="zip",
+            seeds=tuple(seeds.zips()),
+            mutate=change.zipped,
+            read=_source_of("x.zip"),
+            body=((ZipTree, "_add"),),
+        ),
         Target(
             name="idx",
             seeds=seeds.bundles(seeds.idx_set()),
-            mutate=in_bundle(train_images_idx3_ubyte=images, train_labels_idx1_ubyte=labels, t10k_images_idx3_ubyte=images),
+            mutate=in_bundle(
+                train_images_idx3_ubyte=images, train_labels_idx1_ubyte=labels, t10k_images_idx3_ubyte=images
+            ),
             read=_source_folder("idx"),
             body=idx_body,
         ),
@@ -211,7 +225,13 @@ def _source_targets() -> list[Target]:
         ),
         Target(
             name="CSV",
-            seeds=seeds.bundles({"list.csv": b"path,label,split\na.png,cat,train\nb.png,dog,train\na.png,cat,val\n", "a.png": b"x", "b.png": b"y"}),
+            seeds=seeds.bundles(
+                {
+                    "list.csv": b"path,label,split\na.png,cat,train\nb.png,dog,train\na.png,cat,val\n",
+                    "a.png": b"x",
+                    "b.png": b"y",
+                }
+            ),
             mutate=in_bundle(list_csv=list_text),
             read=lambda data, work: _look_through(_write(unbundle(data), _folder(work, "csv")) / "list.csv"),
             body=((csv_list, "_picture_size"),),
@@ -230,7 +250,9 @@ def _kept_targets() -> list[Target]:
     checkpoint = seeds.checkpoint()
     runs = {
         "recipe.toml": recipe.load_recipe("mnist-lenet1").to_toml().encode(),
-        "run.json": json.dumps({"data": "x", "environment": {"torch": "2", "commit": None}, "steps": 3, "classes": ["a"]}).encode(),
+        "run.json": json.dumps(
+            {"data": "x", "environment": {"torch": "2", "commit": None}, "steps": 3, "classes": ["a"]}
+        ).encode(),
         "metrics.jsonl": b'{"kind": "train", "step": 1, "loss": 2.5}\n{"kind": "validation", "split": "val", "step": 1, "top1_error": 0.5, "count": 4}\n',
     }
     names = ("cifar10-18pct", "alexnet-ilsvrc2012", "mnist-lenet1")
@@ -254,7 +276,11 @@ def _kept_targets() -> list[Target]:
             seeds=tuple(seeds.weights_files()),
             mutate=change.safetensors,
             read=_safetensors(_weights_of("x.safetensors")),
-            body=((weights_module.Blueprint, "from_json"), (weights_module, "is_torchvision"), (_Header, "reached")),
+            body=(
+                (weights_module.Blueprint, "from_json"),
+                (weights_module, "is_torchvision"),
+                (_Header, "reached"),
+            ),
         ),
         Target(
             name="caffemodel",
@@ -309,7 +335,14 @@ class _Header:
         """Do nothing; called to be counted."""
 
 
-_BEFORE_THE_HEADER = ("HeaderTooSmall", "HeaderTooLarge", "InvalidHeaderLength", "InvalidHeader(", "header too", "header length")
+_BEFORE_THE_HEADER = (
+    "HeaderTooSmall",
+    "HeaderTooLarge",
+    "InvalidHeaderLength",
+    "InvalidHeader(",
+    "header too",
+    "header length",
+)
 
 
 def _safetensors(read: Callable[[bytes, Path], None]) -> Callable[[bytes, Path], None]:

@@ -228,7 +228,10 @@ class _Batch:
         except BaseException as error:
             outcome = _key(error)
             last = traceback.extract_tb(error.__traceback__)[-1]
-            fault = "exception", f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"[:400]
+            fault = (
+                "exception",
+                f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"[:400],
+            )
         finally:
             sys.settrace(None)
             signal.setitimer(signal.ITIMER_PROF, 0)

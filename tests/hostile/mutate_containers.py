@@ -15,9 +15,33 @@ from mutate_text import json_text
 
 from alexnet.data.pack.format import ENTRY, FOOTER, HEADER
 
-_NAMES = (b"../x", b"/x", b"a/../../x", b"x" * 100, b"\0", b"a\x1b[31m", b"\xff\xfe", b"A/1.PNG", b"a/1.png/", b"..", b"")
+_NAMES = (
+    b"../x",
+    b"/x",
+    b"a/../../x",
+    b"x" * 100,
+    b"\0",
+    b"a\x1b[31m",
+    b"\xff\xfe",
+    b"A/1.PNG",
+    b"a/1.png/",
+    b"..",
+    b"",
+)
 _TAR_KINDS = b"0123456789xgLKSVM\0A"
-_TAR_FIELDS = ((0, 100), (100, 8), (108, 8), (116, 8), (124, 12), (136, 12), (148, 8), (156, 1), (157, 100), (257, 8), (345, 155))
+_TAR_FIELDS = (
+    (0, 100),
+    (100, 8),
+    (108, 8),
+    (116, 8),
+    (124, 12),
+    (136, 12),
+    (148, 8),
+    (156, 1),
+    (157, 100),
+    (257, 8),
+    (345, 155),
+)
 
 
 def tar(rng: Random, data: bytes, other: bytes) -> bytes:
@@ -54,7 +78,9 @@ def _tar_header(rng: Random, block: bytes) -> bytes:
     else:
         value = number(rng, 512)
         base256 = b"\x80" + value.to_bytes(24, "big")[-(size - 1) :]
-        new = rng.choice((b"%0*o" % (size - 1, value), b"%o" % value, base256, b"-1", b"9" * size, b"", rng.randbytes(size)))
+        new = rng.choice(
+            (b"%0*o" % (size - 1, value), b"%o" % value, base256, b"-1", b"9" * size, b"", rng.randbytes(size))
+        )
     out[at : at + size] = new[:size].ljust(size, b"\0")
     return _summed(rng, out)
 
@@ -92,8 +118,36 @@ def zipped(rng: Random, data: bytes, other: bytes) -> bytes:
     mark, forms = rng.choice(
         (
             (b"PK\3\4", {6: "<H", 8: "<H", 14: "<I", 18: "<I", 22: "<I", 26: "<H", 28: "<H"}),
-            (b"PK\1\2", {8: "<H", 10: "<H", 16: "<I", 20: "<I", 24: "<I", 28: "<H", 30: "<H", 32: "<H", 38: "<I", 42: "<I"}),
-            (b"PK\1\2", {8: "<H", 10: "<H", 16: "<I", 20: "<I", 24: "<I", 28: "<H", 30: "<H", 32: "<H", 38: "<I", 42: "<I"}),
+            (
+                b"PK\1\2",
+                {
+                    8: "<H",
+                    10: "<H",
+                    16: "<I",
+                    20: "<I",
+                    24: "<I",
+                    28: "<H",
+                    30: "<H",
+                    32: "<H",
+                    38: "<I",
+                    42: "<I",
+                },
+            ),
+            (
+                b"PK\1\2",
+                {
+                    8: "<H",
+                    10: "<H",
+                    16: "<I",
+                    20: "<I",
+                    24: "<I",
+                    28: "<H",
+                    30: "<H",
+                    32: "<H",
+                    38: "<I",
+                    42: "<I",
+                },
+            ),
             (b"PK\5\6", {8: "<H", 10: "<H", 12: "<I", 16: "<I", 20: "<H"}),
         )
     )
@@ -247,7 +301,9 @@ def _field(rng: Random, record: bytearray, kind: np.dtype) -> None:
         value = rng.choice((number(rng, old), old + 1, old - 1, rng.choice((0, 1, 3, 8))))
         record[at : at + part.itemsize] = (value % (1 << (8 * part.itemsize))).to_bytes(part.itemsize, "little")
     else:
-        record[at : at + part.itemsize] = havoc(rng, bytes(record[at : at + part.itemsize])).ljust(64, b"\0")[: part.itemsize]
+        record[at : at + part.itemsize] = havoc(rng, bytes(record[at : at + part.itemsize])).ljust(64, b"\0")[
+            : part.itemsize
+        ]
 
 
 def _resealed(rng: Random, header: bytearray, records: bytes, index: bytes, footer: bytearray) -> bytes:
@@ -298,7 +354,9 @@ def _moved(rng: Random, header: bytes) -> bytes:
         entry = tensors[name]
         kind = rng.randrange(5)
         if kind == 0:
-            entry["dtype"] = rng.choice(("F32", "F16", "BF16", "F64", "I64", "I8", "U8", "BOOL", "F8_E4M3", "C64", "F4", "X"))
+            entry["dtype"] = rng.choice(
+                ("F32", "F16", "BF16", "F64", "I64", "I8", "U8", "BOOL", "F8_E4M3", "C64", "F4", "X")
+            )
         elif kind == 1:
             sides = entry["shape"]
             sides.insert(rng.randrange(len(sides) + 1), rng.choice((0, 1, 2, 2**32, 2**63)))
@@ -336,7 +394,11 @@ def _message(rng: Random, data: bytes, deep: int) -> bytes:
     elif action == 2:
         fields[at] = rng.choice((1, 2, 4, 5, 6, 7, 8, 100, number_, 2**29 - 1)), kind, payload
     elif kind == 2 and deep and payload:
-        fields[at] = number_, kind, _message(rng, payload, deep - 1) if rng.random() < 0.8 else havoc(rng, payload)
+        fields[at] = (
+            number_,
+            kind,
+            _message(rng, payload, deep - 1) if rng.random() < 0.8 else havoc(rng, payload),
+        )
     elif kind == 0:
         fields[at] = number_, kind, _varint(number(rng))
     else:

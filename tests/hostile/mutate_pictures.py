@@ -71,7 +71,9 @@ def _frame(rng: Random, payload: bytes) -> bytes:
         frame[5] = rng.choice((0, 1, 2, 3, 4, 5, 10, 255))
     else:
         component = 6 + 3 * rng.randrange(3)
-        frame[component + rng.randrange(3)] = rng.choice((0, 1, 0x11, 0x12, 0x21, 0x22, 0x41, 0x44, 0x81, 3, 255))
+        frame[component + rng.randrange(3)] = rng.choice(
+            (0, 1, 0x11, 0x12, 0x21, 0x22, 0x41, 0x44, 0x81, 3, 255)
+        )
     return bytes(frame)
 
 
@@ -114,7 +116,9 @@ def png(rng: Random, data: bytes, other: bytes) -> bytes:
         elif kind == 1:
             chunks.insert(rng.randrange(len(chunks) + 1), chunks[at])
         elif kind == 2:
-            extra = rng.choice((b"tRNS", b"PLTE", b"eXIf", b"acTL", b"fdAT", b"iCCP", b"zTXt", b"gAMA", b"IDAT"))
+            extra = rng.choice(
+                (b"tRNS", b"PLTE", b"eXIf", b"acTL", b"fdAT", b"iCCP", b"zTXt", b"gAMA", b"IDAT")
+            )
             chunks.insert(at, (extra, rng.randbytes(rng.choice((0, 1, 2, 3, 6, 30)))))
         elif name == b"IHDR":
             chunks[at] = name, _png_header(rng, content)
@@ -136,7 +140,9 @@ def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _chunk(name: bytes, content: bytes, wrong: bool) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content) ^ wrong)
+    return (
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content) ^ wrong)
+    )
 
 
 def _png_header(rng: Random, content: bytes) -> bytes:
@@ -193,7 +199,10 @@ def tiff(rng: Random, data: bytes, other: bytes) -> bytes:
         entry = bytearray(data[at : at + 12].ljust(12, b"\0"))
         field = rng.randrange(4)
         if field == 0:
-            entry[:2] = fitted(rng.choice((254, 256, 257, 258, 259, 262, 273, 274, 277, 278, 279, 284, 317, 322, 338)), order + "H")
+            entry[:2] = fitted(
+                rng.choice((254, 256, 257, 258, 259, 262, 273, 274, 277, 278, 279, 284, 317, 322, 338)),
+                order + "H",
+            )
         elif field == 1:
             entry[2:4] = fitted(rng.randrange(14), order + "H")
         elif field == 2:

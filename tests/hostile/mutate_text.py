@@ -9,7 +9,23 @@ from typing import Any
 
 from mutate_bytes import havoc, number
 
-_TEXTS = ("", "x", "..", "../x", "/x", "\0", "\x1b[31m", "a\nb", "nan", "1e999", "\ud800", "고양이", "alexnet", "x" * 300, "%s{0}")
+_TEXTS = (
+    "",
+    "x",
+    "..",
+    "../x",
+    "/x",
+    "\0",
+    "\x1b[31m",
+    "a\nb",
+    "nan",
+    "1e999",
+    "\ud800",
+    "고양이",
+    "alexnet",
+    "x" * 300,
+    "%s{0}",
+)
 _WORDS = ("kind", "name", "extends", "model", "data", "seed", "table", "files", "__class__", "window", "format")
 
 
@@ -51,7 +67,9 @@ def change_tree(rng: Random, tree: Any) -> Any:
         _, (theirs, name) = None, rng.choice(places)
         holder[key] = json.loads(_dumps(theirs[name])) if key != name or theirs is not holder else value(rng)
     elif kind < 6 and isinstance(holder[key], int | float) and not isinstance(holder[key], bool):
-        holder[key] = number(rng, int(min(max(holder[key], -(2**60)), 2**60)) if holder[key] == holder[key] else 0)
+        holder[key] = number(
+            rng, int(min(max(holder[key], -(2**60)), 2**60)) if holder[key] == holder[key] else 0
+        )
     else:
         holder[key] = value(rng)
     return tree
@@ -124,7 +142,11 @@ def _toml_value(rng: Random, deep: int) -> str:
     if kind == 4:
         return rng.choice(("true", "false", "1979-05-27T07:32:00Z", "07:32:00"))
     if kind < 7 or not deep:
-        return '"' + rng.choice(('', 'x', 'alexnet', '..', '\\u0000', '\\u001b[31m', 'own', 'native', 'x' * 300)) + '"'
+        return (
+            '"'
+            + rng.choice(("", "x", "alexnet", "..", "\\u0000", "\\u001b[31m", "own", "native", "x" * 300))
+            + '"'
+        )
     if kind == 7:
         return "[" + ", ".join(_toml_value(rng, deep - 1) for _ in range(rng.randrange(4))) + "]"
     pairs = (f"{word} = {_toml_value(rng, deep - 1)}" for word in rng.sample(_WORDS, rng.randrange(3)))
@@ -138,7 +160,19 @@ def list_text(rng: Random, data: bytes, other: bytes) -> bytes:
     lines = data.split(b"\n")
     at = rng.randrange(len(lines))
     fields = lines[at].split(b",")
-    odd = (b"", b'"', b'"a""b"', b"../x.png", b"/etc/hostname", b"\0", b"=1+1", b"\xff\xfe", b"x" * 400, b"train", b"a,b")
+    odd = (
+        b"",
+        b'"',
+        b'"a""b"',
+        b"../x.png",
+        b"/etc/hostname",
+        b"\0",
+        b"=1+1",
+        b"\xff\xfe",
+        b"x" * 400,
+        b"train",
+        b"a,b",
+    )
     fields[rng.randrange(len(fields))] = rng.choice(odd)
     lines[at] = b",".join(fields)
     if rng.random() < 0.3:

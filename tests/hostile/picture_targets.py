@@ -86,7 +86,10 @@ def picture_targets() -> list[Target]:
         "BMP": [_saved(image, "BMP") for image in (COLOR, gray, palette, bits, _alpha())],
         "TIFF": [
             *(_saved(image, "TIFF") for image in (COLOR, gray, palette, bits, _alpha(), _deep())),
-            *(_saved(COLOR, "TIFF", compression=name) for name in ("tiff_lzw", "packbits", "tiff_adobe_deflate")),
+            *(
+                _saved(COLOR, "TIFF", compression=name)
+                for name in ("tiff_lzw", "packbits", "tiff_adobe_deflate")
+            ),
             _saved(bits, "TIFF", compression="group4"),
         ],
         "PPM": [_saved(image, "PPM") for image in (COLOR, gray, bits)],

@@ -12,6 +12,7 @@ from alexnet.experiments.plan import plan
 from alexnet.experiments.results import Results
 from alexnet.reports.content import sections
 from alexnet.reports.markdown import files, to_markdown
+from alexnet.reports.numbers import each, mean_and_spread
 from alexnet.reports.page import to_html
 
 pytest.importorskip("matplotlib", reason="the report extra is not installed")
@@ -114,3 +115,17 @@ def test_published_crossings_are_marked_where_the_curves_are(tmp_path):
         for one in (asked, replace(asked, crossings=(("with", 5.5),)))
     )
     assert "published" in marked and "published" not in plain
+
+
+def test_a_number_that_is_the_same_in_every_seed_is_said_once():
+    assert (mean_and_spread("weights", [715978.0] * 3), each("weights", [715978.0] * 3)) == ("715,978", "all 3")
+    assert (mean_and_spread("weights", [1.0, 3.0]), each("weights", [1.0, 3.0])) == ("2 ± 1.41", "1, 3")
+    assert (mean_and_spread("weights", [2.0]), each("weights", [2.0])) == ("2", "2")
+    assert (mean_and_spread("weights", []), each("weights", [])) == ("–", "")
+
+
+def test_what_was_never_reached_is_shown_as_a_lower_bound():
+    assert mean_and_spread("epochs", [32.0] * 3, [True] * 3) == "> 32"
+    assert each("epochs", [32.0] * 3, [True] * 3) == "all 3"
+    assert each("epochs", [28.0, 32.0], [False, True]) == "28, > 32"
+    assert mean_and_spread("epochs", [28.0, 32.0], [False, True]) == "> 30 ± 2.83"

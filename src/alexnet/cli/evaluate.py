@@ -11,12 +11,13 @@ from alexnet.cli.output import print_json
 from alexnet.core.allocator import keep_freed_memory
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - the command's options
     *runs: Path,
     data: str | None = None,
     split: str = "val",
     views: int | None = None,
     checkpoint: str = "last",
+    model: str | None = None,
     batch_size: int = 64,
     device: str = "auto",
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -35,6 +36,8 @@ def evaluate(
         1, 5, 9 or 10 crops of each picture; by default the recipe's published protocol.
     checkpoint
         last, best, or a step.
+    model
+        What makes the network of a run whose network is your own: package.module:factory.
     batch_size
         Images per forward pass.
     device
@@ -53,7 +56,7 @@ def evaluate(
     from alexnet.runs.evaluation import evaluate_shown, evaluation_images, load_ensemble
 
     place = choose_device(device)
-    predictors = load_ensemble(runs, checkpoint, place)
+    predictors = load_ensemble(runs, checkpoint, place, model)
     pack, images = evaluation_images(predictors[0], runs[0], data, split)
     num_views = views or predictors[0].config.get("views", 1)
     result = evaluate_shown("evaluating", predictors, images, num_views=num_views, batch_size=batch_size)

@@ -53,7 +53,7 @@ def list_(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
 def run(
     *names: str,
     budget: str = "laptop",
-    data: list[str] | None = None,
+    data: Annotated[list[str] | None, Parameter(negative="")] = None,
     results: Path = RESULTS,
     scratch: Path = SCRATCH,
     jobs: int | None = None,
@@ -94,7 +94,7 @@ def run(
 def rerun(
     result: Path,
     *,
-    data: list[str] | None = None,
+    data: Annotated[list[str] | None, Parameter(negative="")] = None,
     scratch: Path = SCRATCH,
     device: str = "auto",
     json: Annotated[bool, Parameter(negative="")] = False,

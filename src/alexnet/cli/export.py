@@ -14,13 +14,14 @@ from alexnet.core.files import human_bytes
 _CHECKED = 100
 
 
-def export(
+def export(  # noqa: PLR0913 - the command's options
     run: Path,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     format: str | None = None,
     preprocess: Literal["included", "separate"] = "included",
     checkpoint: str = "last",
+    model: str | None = None,
     images: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -39,6 +40,8 @@ def export(
         the network's input. For onnx and pt2.
     checkpoint
         last, best, or a step.
+    model
+        What makes the network of a run whose network is your own: package.module:factory.
     images
         Pictures or folders to check it on; by default a hundred of the run's own data.
     json
@@ -52,7 +55,7 @@ def export(
     from alexnet.export.write import export as write
     from alexnet.runs.predictor import load
 
-    predictor = load(run, checkpoint)
+    predictor = load(run, checkpoint, model=model)
     pictures = _pictures(predictor, run, images) if kind.name in ("onnx", "pt2") else None
     done = write(predictor, kind, output, prepares=preprocess == "included", images=pictures)
     facts = _facts(done, predictor, preprocess)

@@ -15,13 +15,14 @@ from alexnet.core.errors import DataError, UsageError
 _ENDINGS = (".npy", ".parquet")
 
 
-def features(
+def features(  # noqa: PLR0913 - the command's options
     run: Path,
     *images: str,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     layer: str | None = None,
     split: str = "train",
     checkpoint: str = "last",
+    model: str | None = None,
     device: str = "auto",
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -41,6 +42,8 @@ def features(
         Part of the pack.
     checkpoint
         last, best, or a step.
+    model
+        What makes the network of a run whose network is your own: package.module:factory.
     device
         auto, cpu, cuda or mps.
     json
@@ -58,7 +61,7 @@ def features(
     from alexnet.runs.gallery import Gallery
     from alexnet.runs.predictor import load
 
-    predictor = load(run, checkpoint, choose_device(device))
+    predictor = load(run, checkpoint, choose_device(device), model=model)
     classifier, failed = predictor.network, list[DataError]()
     check_layer(classifier, layer)
     gallery = Gallery(images, classifier.input, split, failed=lambda error: _tell(error, failed))

@@ -8,16 +8,18 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from alexnet.cli.output import print_json
+from alexnet.core.errors import UsageError
 from alexnet.core.files import commit_bytes
 
 
-def look(
+def look(  # noqa: PLR0913 - the command's options
     run: Path,
     *pictures: str,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     data: str | None = None,
     split: str = "val",
     checkpoint: str = "last",
+    model: str | None = None,
     device: str = "auto",
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -37,6 +39,8 @@ def look(
         Part of the data.
     checkpoint
         last, best, or a step.
+    model
+        What makes the network of a run whose network is your own: package.module:factory.
     device
         auto, cpu, cuda or mps.
     json
@@ -45,11 +49,18 @@ def look(
     from alexnet.core.terminal import Progress
     from alexnet.inside.look import look as look_inside
     from alexnet.inside.page import to_html
+    from alexnet.nets.network import Network
     from alexnet.runs.devices import choose_device
     from alexnet.runs.predictor import load
 
-    predictor = load(run, checkpoint, choose_device(device))
+    predictor = load(run, checkpoint, choose_device(device), model=model)
     classifier = predictor.network
+    if not isinstance(classifier.net, Network):
+        raise UsageError(
+            "the network is of somebody's own",
+            where=run,
+            remedy="alexnet look works with the package's networks",
+        )
     out = output or run / "look"
     images, missing = _images(predictor, run, data, split, bool(pictures))
     with Progress("classifying", total=len(images) if images else 0, unit="images") as bar:

@@ -22,6 +22,7 @@ def neighbors(  # noqa: PLR0913 - the command's options
     split: str = "train",
     picture: Path | None = None,
     checkpoint: str = "last",
+    model: str | None = None,
     device: str = "auto",
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -45,6 +46,8 @@ def neighbors(  # noqa: PLR0913 - the command's options
         Draw them as a PNG file.
     checkpoint
         last, best, or a step.
+    model
+        What makes the network of a run whose network is your own: package.module:factory.
     device
         auto, cpu, cuda or mps.
     json
@@ -59,7 +62,7 @@ def neighbors(  # noqa: PLR0913 - the command's options
     from alexnet.runs.predictor import load
     from alexnet.runs.search import Searched, search
 
-    predictor = load(run, checkpoint, choose_device(device))
+    predictor = load(run, checkpoint, choose_device(device), model=model)
     check_layer(predictor.network, layer)
     failed: list[DataError] = []
 

@@ -17,12 +17,13 @@ from alexnet.core.names import nearest
 _OPTIONS = ("--k", "--views", "--checkpoint", "--device", "--csv", "--json")
 
 
-def predict(
+def predict(  # noqa: PLR0913 - the command's options
     run: Path,
     *images: Annotated[str, Parameter(allow_leading_hyphen=True)],
     k: int = 5,
     views: int = 1,
     checkpoint: str = "last",
+    model: str | None = None,
     device: str = "auto",
     csv: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -41,6 +42,8 @@ def predict(
         1, 5, 9 or 10 crops whose probabilities are averaged.
     checkpoint
         last, best, or a step.
+    model
+        What makes the network of a run whose network is your own: package.module:factory.
     device
         auto, cpu, cuda or mps.
     csv
@@ -60,7 +63,7 @@ def predict(
     from alexnet.runs.devices import choose_device
     from alexnet.runs.predictor import load
 
-    predictor = load(run, checkpoint, choose_device(device))
+    predictor = load(run, checkpoint, choose_device(device), model=model)
     failed: list[DataError] = []
     pictures = _readable(images, predictor.classifier.input, failed)
     found = predict_pictures([predictor.classifier], pictures, k=k, num_views=views)

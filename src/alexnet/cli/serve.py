@@ -24,6 +24,7 @@ def serve(  # noqa: PLR0913 - the command's options
     neighbors: Annotated[bool, Parameter(negative="")] = False,
     batch: int = 8,
     checkpoint: str = "last",
+    model: str | None = None,
     device: str = "auto",
 ) -> int:
     """A page and a JSON endpoint that classify pictures, on this machine.
@@ -44,6 +45,8 @@ def serve(  # noqa: PLR0913 - the command's options
         Pictures that are classified at once; every answer is computed in a batch of this size.
     checkpoint
         last, best, or a step.
+    model
+        What makes the network of a run whose network is your own: package.module:factory.
     device
         auto, cpu, cuda or mps.
     """
@@ -69,7 +72,7 @@ def serve(  # noqa: PLR0913 - the command's options
     from alexnet.serving.server import bind
     from alexnet.serving.server import serve as answer
 
-    predictor, limits = load(run, checkpoint, choose_device(device)), Limits()
+    predictor, limits = load(run, checkpoint, choose_device(device), model=model), Limits()
     sock = bind("127.0.0.1" if host == "localhost" else host, port)
     model = Model(predictor, _training(predictor, run) if neighbors else None)
     decoders = Decoders(predictor.network.input, limits)

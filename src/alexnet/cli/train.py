@@ -39,6 +39,7 @@ def train(  # noqa: PLR0913 - the command's options
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     init: Path | None = None,
     time: str | None = None,
+    model: str | None = None,
     resume: Path | None = None,
     format: str | None = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
@@ -72,6 +73,9 @@ def train(  # noqa: PLR0913 - the command's options
         that run's own: a tenth of its rate, a quarter of its epochs.
     time
         As many epochs as fit into e.g. 90s, 10m, 1.5h, by a dozen measured steps; half a cosine over them.
+    model
+        What makes a network of your own in place of the recipe's: package.module:factory, called with num_classes.
+        Resuming its run, name it again.
     resume
         Go on with this run, bit for bit as if it had never stopped.
     format
@@ -95,7 +99,7 @@ def train(  # noqa: PLR0913 - the command's options
         }
         if extra := [name for name, value in given.items() if value is not None]:
             raise UsageError(f"--resume takes everything from the run; leave out {', '.join(extra)}")
-        return _resume(resume, device, json)
+        return _resume(resume, device, model, json)
     if (recipe is None and init is None) or data is None:
         missing = "RECIPE" if recipe is None and init is None else "--data"
         raise UsageError(
@@ -110,7 +114,13 @@ def train(  # noqa: PLR0913 - the command's options
     if recipe is not None and is_baseline(recipe):
         from alexnet.cli.baseline import fit
 
-        given = {"--epochs": epochs, "--batch-size": batch_size, "--init": init, "--time": time}
+        given = {
+            "--epochs": epochs,
+            "--batch-size": batch_size,
+            "--init": init,
+            "--time": time,
+            "--model": model,
+        }
         return fit(
             recipe, data, output_dir, changes, given, format=format, dry_run=dry_run, smoke=smoke, json=json
         )
@@ -118,7 +128,7 @@ def train(  # noqa: PLR0913 - the command's options
         raise UsageError("--time and --epochs both say how long", remedy="leave one of them out")
     from alexnet.runs.beginning import Beginning
 
-    start = Beginning(recipe, init, time, changes)
+    start = Beginning(recipe, init, time, changes, model)
     return _start(start, data, output_dir, device, format=format, dry_run=dry_run, smoke=smoke, json=json)
 
 
@@ -167,8 +177,9 @@ def _train(
     return runs.start(recipe, pack, output_dir or new_run_folder(recipe.name), device, ranks)
 
 
-def _resume(path: Path, device: str, json: bool) -> int:
+def _resume(path: Path, device: str, model: str | None, json: bool) -> int:
     from alexnet.data.pack.read import Pack
+    from alexnet.nets.own import make_known
     from alexnet.parallel.ranks import Ranks
     from alexnet.parallel.world import from_environment
     from alexnet.runs import train as runs
@@ -182,15 +193,20 @@ def _resume(path: Path, device: str, json: bool) -> int:
 
         return go_on(path, json)
 
-    def prepare() -> tuple[Recipe, Pack, torch.device]:
-        record = folder.read_record()
+    def kept() -> Recipe:
         recipe = load_recipe(folder.recipe)
+        if model is not None:
+            make_known(recipe.model.name, model)
+        return recipe
+
+    def prepare() -> tuple[Recipe, Pack, torch.device]:
+        record, recipe = folder.read_record(), kept()
         return recipe, Pack.open(Path(record["data"])), _place(device, recipe, world)
 
     if not world.leads:
         return _follow(world, prepare)
     folder.read_record()
-    place = _place(device, load_recipe(folder.recipe), world)
+    place = _place(device, kept(), world)
     return _report(runs.resume(path, place, Pack.open, Ranks(world, place)), json)
 
 

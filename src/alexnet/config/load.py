@@ -209,7 +209,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is Literal:
         if not any(type(value) is type(choice) and value == choice for choice in arguments):
             raise RecipeError(
-                f"{_SHORT.repr(value)} is not a choice", where=where, remedy=nearest(str(value), map(str, arguments))
+                f"{_SHORT.repr(value)} is not a choice",
+                where=where,
+                remedy=nearest(str(value), map(str, arguments)),
             )
         return value
     if origin is tuple:

@@ -12,7 +12,6 @@ import numpy as np
 
 from alexnet.core.errors import CheckpointError
 
-
 LARGEST_SIDE = 65_500
 _WHOLE = ("size", "crop", "channels", "pad")
 

@@ -11,6 +11,8 @@ from alexnet.experiments.plan import Plan, budget_of, plan
 from alexnet.experiments.results import Result, Results
 from alexnet.experiments.verdict import Verdict, judge
 
+REACHED = {"curves.epochs_to_25": "curves.reached_25"}
+"""Measures that are lower bounds where another one is false."""
 _PERCENT = ("error", "gap", "precision", "digits", "mean_of_one", "codes")
 
 
@@ -32,14 +34,16 @@ class Finding:
         """Return the effect with its interval: `-1.20 points (95 %: -1.90 .. -0.50), 3 seeds`."""
         verdict, ratio = self.verdict, self.contrast.by == "ratio"
         if verdict.effect is None:
-            return "not measured"
+            return verdict.why if verdict.pairs else "not measured"
         as_points = not ratio and is_share(self.contrast.left.measure)
         scale, unit, plus = (100.0, " points", "+") if as_points else (1.0, "", "" if ratio else "+")
         effect = f"{scale * verdict.effect:{plus}.3g}{' times' if ratio else unit}"
+        effect = f"{verdict.bound} {effect}" if verdict.bound else effect
         seeds = f"{verdict.pairs} seed{'s' * (verdict.pairs != 1)}"
-        if verdict.low is None or verdict.high is None:
+        if verdict.low is None and verdict.high is None:
             return f"{effect}, {seeds}"
-        return f"{effect} (95 %: {scale * verdict.low:{plus}.3g} .. {scale * verdict.high:{plus}.3g}), {seeds}"
+        low, high = ("" if v is None else f"{scale * v:{plus}.3g}" for v in (verdict.low, verdict.high))
+        return f"{effect} (95 %: {f'{low} .. {high}'.strip()}), {seeds}"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,12 @@ class Outcome:
         found = {seed: r.value(value.measure) for seed, r in self.results.get(value.arm, {}).items()}
         return {seed: number for seed, number in found.items() if number is not None}
 
+    def at_least(self, value: Value) -> set[int]:
+        """Return the seeds whose number is only a lower bound: an error that was never reached."""
+        reached = REACHED.get(value.measure)
+        found = self.results.get(value.arm, {}) if reached else {}
+        return {seed for seed, result in found.items() if result.value(str(reached)) == 0}
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values: each arm's numbers of every seed, and the verdicts."""
         return {
@@ -84,6 +94,7 @@ class Outcome:
                     "says": finding.contrast.says,
                     "verdict": finding.verdict.word,
                     "effect": finding.verdict.effect,
+                    "bound": finding.verdict.bound,
                     "interval": [finding.verdict.low, finding.verdict.high],
                     "seeds": finding.verdict.pairs,
                     "paper": finding.contrast.paper,
@@ -123,4 +134,5 @@ def _verdict(found: Outcome, contrast: Contrast) -> Verdict:
         contrast.expects,
         by=contrast.by,
         margin=contrast.margin,
+        at_least=(bool(found.at_least(contrast.left)), bool(found.at_least(contrast.right))),
     )

@@ -27,11 +27,13 @@ class Verdict:
     effect: float | None
     """Mean difference left - right, or the ratio left / right of geometric means; None without a pair."""
     low: float | None
-    """Lower end of the effect's 95 % interval; None with fewer than two pairs."""
+    """Lower end of the effect's 95 % interval; None with fewer than two pairs, or where nothing bounds it."""
     high: float | None
     pairs: int
     why: str = ""
     """Where no verdict is possible, the reason."""
+    bound: Literal["", "at least", "at most"] = ""
+    """Whether the effect is only bounded, because a number on one side of it is."""
 
 
 def judge(
@@ -41,6 +43,7 @@ def judge(
     *,
     by: Literal["difference", "ratio"] = "difference",
     margin: float = 0.0,
+    at_least: tuple[bool, bool] = (False, False),
 ) -> Verdict:
     """Compare numbers that belong together, pair by pair (the same seed, data and order of images).
 
@@ -53,6 +56,8 @@ def judge(
         left: Numbers of what is claimed to be lower, higher or equal.
         right: Numbers of what it is compared with, in the same order.
         margin: For `equal`, in the unit of the effect (the logarithm of a ratio).
+        at_least: Whether numbers of the left, and of the right, are only known to be no less than what stands here;
+            then the interval is open on that side.
 
     Raises:
         ValueError: the sequences are not of one length, or a ratio is asked of numbers that are not positive.
@@ -66,14 +71,24 @@ def judge(
     count = len(differences)
     if not count:
         return Verdict("cannot tell", None, None, None, 0, "nothing has been measured")
-    effect = mean(differences)
+    if all(at_least):
+        return Verdict("cannot tell", None, None, None, count, "neither is known but for a lower bound")
+    effect, bound = mean(differences), _bound(at_least)
     if count == 1:
-        return Verdict("cannot tell", backward(effect), None, None, 1, "one seed")
+        return Verdict("cannot tell", backward(effect), None, None, 1, "one seed", bound)
     reach = _t95(count - 1) * stdev(differences) / math.sqrt(count)
-    low, high = effect - reach, effect + reach
+    low = -math.inf if bound == "at most" else effect - reach
+    high = math.inf if bound == "at least" else effect + reach
     word = _word(low, high, expects, margin) if count >= LEAST_SEEDS else "cannot tell"
     why = "" if count >= LEAST_SEEDS else f"{count} seeds"
-    return Verdict(word, backward(effect), backward(low), backward(high), count, why)
+    ends = [backward(end) if math.isfinite(end) else None for end in (low, high)]
+    return Verdict(word, backward(effect), *ends, count, why, bound)
+
+
+def _bound(at_least: tuple[bool, bool]) -> Literal["", "at least", "at most"]:
+    if at_least[0]:
+        return "at least"
+    return "at most" if at_least[1] else ""
 
 
 def _word(low: float, high: float, expects: str, margin: float) -> Word:

@@ -12,6 +12,7 @@ from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.input import InputSpec
 from alexnet.nets.network import Network
 from alexnet.nets.plain import plain_network
+from alexnet.ops.torch_draws import without_draws
 from alexnet.views.fixed_views import view_places
 
 IMAGE, INPUT, LOGITS, PROBABILITIES, BATCH = "image", "input", "logits", "probabilities", "batch"
@@ -52,9 +53,9 @@ class Deployed(nn.Module):
         norm: Callable[[nn.Module], nn.Module] | None = None,
     ):
         super().__init__()
-        assert isinstance(classifier.net, Network)
+        net = classifier.net
         self.preparation = Preparation(classifier.input) if prepares else nn.Identity()
-        self.net = plain_network(classifier.net, norm)
+        self.net = plain_network(net, norm) if isinstance(net, Network) else without_draws(net)
         self.eval()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

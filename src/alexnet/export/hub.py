@@ -14,6 +14,7 @@ from alexnet.core.errors import printable
 from alexnet.core.files import commit_folder
 from alexnet.evaluation.input import InputSpec
 from alexnet.export.deployed import describe
+from alexnet.nets.own import is_own
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.predictor import Predictor
 from alexnet.training.hooks.metrics_log import read_metrics
@@ -34,7 +35,7 @@ def write_hub_folder(predictor: Predictor, out: Path) -> int:
     config = predictor.config | {
         "library_name": "alexnet",
         "label_names": list(predictor.class_names),
-        "num_features": predictor.net.num_features,
+        "num_features": getattr(predictor.net, "num_features", None),
         "pretrained_cfg": _pretrained(predictor.classifier.input),
     }
     with commit_folder(out, (predictor.checkpoint / MODEL).stat().st_size) as folder:
@@ -63,6 +64,7 @@ def _card(predictor: Predictor) -> str:
     names = [printable(name).replace("|", "\\|") for name in predictor.class_names]
     more = len(names) - _NAMED_CLASSES
     listed = ", ".join(names[:_NAMED_CLASSES]) + (f", and {more} more" if more > 0 else "")
+    model = ", model=FACTORY" if is_own(config["architecture"]) else ""
     run = RunFolder(predictor.checkpoint.parent.parent)
     lines = [
         "---",
@@ -84,7 +86,7 @@ def _card(predictor: Predictor) -> str:
         "",
         "```python",
         "import alexnet",
-        'print(alexnet.load("FOLDER").predict("picture.jpg"))',
+        f'print(alexnet.load("FOLDER"{model}).predict("picture.jpg"))',
         "```",
         "",
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from alexnet.core.errors import UsageError
 from alexnet.core.files import commit_bytes
 from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.export.check import Agreement, agreement
@@ -19,6 +20,7 @@ from alexnet.export.hub import write_hub_folder
 from alexnet.export.onnx_file import onnx_runner, to_onnx
 from alexnet.export.program import program_runner, to_program
 from alexnet.nets.interchange.torchvision import to_torchvision
+from alexnet.nets.network import Network
 from alexnet.runs.predictor import Predictor
 
 
@@ -67,7 +69,11 @@ def export(
 
 def _torchvision(classifier: ViewClassifier) -> bytes:
     stream = io.BytesIO()
-    state = to_torchvision(classifier.net)  # type: ignore[arg-type]
+    if not isinstance(classifier.net, Network):
+        raise UsageError(
+            "a network of somebody's own is not torchvision's AlexNet", remedy="--format pt2 or onnx"
+        )
+    state = to_torchvision(classifier.net)
     torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, stream)
     return stream.getvalue()
 

@@ -37,6 +37,10 @@ def find_network(name: str) -> NetSpec:
     Raises:
         UsageError: unknown name; gives the nearest one.
     """
+    if ":" in name:
+        raise UsageError(
+            f"{name} is a network of somebody's own", remedy="this works with the package's networks"
+        )
     spec = NETWORKS.get(name.replace("-", "_").lower())
     if spec is None:
         raise UsageError(f"there is no network {name!r}", remedy=nearest(name, NETWORKS))

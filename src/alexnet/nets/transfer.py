@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from alexnet.core.errors import UsageError
 from alexnet.core.names import nearest
-from alexnet.nets.network import Network
+from alexnet.nets.own import classifier_name
 from alexnet.nets.weights import read_weights
 
 
-def transfer_weights(net: Network, path: str | Path, layers: Sequence[str] = ()) -> tuple[str, ...]:
+def transfer_weights(net: nn.Module, path: str | Path, layers: Sequence[str] = ()) -> tuple[str, ...]:
     """Copy layers of stored weights into a network, whatever network they are of.
 
     Args:
@@ -34,11 +35,11 @@ def transfer_weights(net: Network, path: str | Path, layers: Sequence[str] = ())
     for layer in layers:
         if layer not in known:
             raise UsageError(f"the network has no layer {layer!r} with weights", remedy=nearest(layer, known))
-    copied = []
+    last, copied = getattr(net, "classifier_name", None) or classifier_name(net), []
     for layer in layers or known:
         names = [name for name in own if name.rpartition(".")[0] == layer]
         differing = [n for n in names if n not in stored.tensors or stored.tensors[n].shape != own[n].shape]
-        if differing and not layers and layer == net.classifier_name:
+        if differing and not layers and layer == last:
             continue
         if differing:
             name = differing[0]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from alexnet.nets.interchange.caffe import read_caffemodel
 from alexnet.nets.interchange.state_dict import read_state_dict
 from alexnet.nets.interchange.torchvision import OF_TORCHVISION, from_torchvision, is_torchvision
 from alexnet.nets.network import Network
+from alexnet.nets.own import is_own
 from alexnet.nets.tables import Table
 
 KEY = "alexnet"
@@ -179,11 +181,18 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Blueprint | None]:
         if stored is not None:
             return tensors, Blueprint.from_json(stored)
         if path.name == _MODEL and (path.parent / MANIFEST).is_file() and config.is_file():
-            return tensors, Blueprint.from_checkpoint(json.loads(config.read_text("utf-8")))
+            return tensors, _of_checkpoint(json.loads(config.read_text("utf-8")))
     except (OSError, ValueError, RecursionError, UsageError) as error:
         where = path if stored is not None else config
         raise UsageError(f"does not describe a network ({error})", where=where) from None
     return tensors, None
+
+
+def _of_checkpoint(config: Any) -> Blueprint | None:
+    """Return a checkpoint's blueprint; None of a network of somebody's own, of which there is none."""
+    if isinstance(config, dict) and is_own(str(config.get("architecture"))):
+        return None
+    return Blueprint.from_checkpoint(config)
 
 
 def _kind(tensor: Tensor) -> str:

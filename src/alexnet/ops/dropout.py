@@ -42,6 +42,11 @@ def dropout_draws(key: Key, step: int, samples: np.ndarray) -> Iterator[None]:
         _draws.reset(token)
 
 
+def current_draws() -> Draws | None:
+    """Return where this forward pass draws; None outside `dropout_draws`."""
+    return _draws.get()
+
+
 class Dropout(nn.Module):
     """Zero each unit with probability `rate` in training.
 

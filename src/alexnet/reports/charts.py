@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 WIDTH = 5.4
 
 
-def dots(arms: Mapping[str, Sequence[float]], label: str, *, scale: float = 1.0) -> str:
-    """Return rows of dots, one for each seed, with a bar at their mean.
+def dots(
+    arms: Mapping[str, Sequence[float]],
+    label: str,
+    *,
+    scale: float = 1.0,
+    at_least: Mapping[str, Sequence[bool]] | None = None,
+) -> str:
+    """Return rows of dots, one for each seed, with a bar at their mean; arrowheads where a number is a lower bound.
 
     Args:
         arms: Numbers of each arm.
         label: What they are, with the unit.
         scale: Factor on the numbers.
+        at_least: Which numbers of arms are only known to be no less.
     """
     drawn = style.figure(WIDTH, 0.75 + 0.36 * len(arms))
     axes = drawn.add_axes((0.36, 0.5 / drawn.get_figheight(), 0.6, 1 - 0.62 / drawn.get_figheight()))
@@ -33,8 +40,18 @@ def dots(arms: Mapping[str, Sequence[float]], label: str, *, scale: float = 1.0)
     axes.grid(False, axis="y")
     for row, (name, numbers) in enumerate(arms.items()):
         shown = [scale * number for number in numbers]
-        axes.plot(shown, [row] * len(shown), "o", color=style.BLUE, markersize=5, alpha=0.65, mew=0)
-        if shown:
+        ends = (at_least or {}).get(name) or [False] * len(shown)
+        for number, end in zip(shown, ends, strict=True):
+            axes.plot(
+                number,
+                row,
+                ">" if end else "o",
+                color=style.BLUE,
+                markersize=7 if end else 5,
+                alpha=0.65,
+                mew=0,
+            )
+        if shown and not any(ends):
             mean = sum(shown) / len(shown)
             axes.plot([mean, mean], [row - 0.3, row + 0.3], color=style.RUST, linewidth=2)
         axes.annotate(
@@ -140,9 +157,10 @@ def _mark_crossings(
         axes.annotate(
             "published",
             (last, height),
-            xytext=(0, 7),
+            xytext=(4, -7),
             textcoords="offset points",
-            ha="center",
+            ha="right",
+            va="top",
             fontsize=9,
             color=style.MUTED,
         )

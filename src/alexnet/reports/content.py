@@ -10,7 +10,7 @@ from alexnet.experiments.outcome import Finding, Outcome, is_share, outcome
 from alexnet.experiments.plan import budget_of
 from alexnet.experiments.results import Result, Results
 from alexnet.reports import charts
-from alexnet.reports.numbers import mean_and_spread, shown, unit, words
+from alexnet.reports.numbers import each, mean_and_spread, unit, words
 
 DATA_WORDS = {
     "cifar10": "CIFAR-10",
@@ -100,22 +100,25 @@ def _section(one: Outcome, level: BudgetName) -> Section:
 
 
 def _row(one: Outcome, arm: str, measured: list[str]) -> Row:
-    values = [list(one.values(Value(arm, m)).values()) for m in measured]
-    return Row(
-        arm,
-        tuple(mean_and_spread(m, v) for m, v in zip(measured, values, strict=True)),
-        tuple(", ".join(shown(m, x) for x in v) for m, v in zip(measured, values, strict=True)),
-    )
+    numbers = [(m, *_numbers(one, Value(arm, m))) for m in measured]
+    return Row(arm, tuple(mean_and_spread(*n) for n in numbers), tuple(each(*n) for n in numbers))
+
+
+def _numbers(one: Outcome, value: Value) -> tuple[list[float], list[bool]]:
+    by_seed, at_least = one.values(value), one.at_least(value)
+    return list(by_seed.values()), [seed in at_least for seed in by_seed]
 
 
 def _drawings(one: Outcome, measured: list[str]) -> dict[str, str]:
     experiment, found = one.experiment, {}
     if measured and len(one.results) > 1:
         first = measured[0]
-        arms = {arm: list(one.values(Value(arm, first)).values()) for arm in one.results}
-        scale = 100.0 if is_share(first) else 1.0
+        arms = {arm: _numbers(one, Value(arm, first)) for arm in one.results}
         found[f"{experiment.name}-arms"] = charts.dots(
-            {a: v for a, v in arms.items() if v}, words(first) + unit(first), scale=scale
+            {arm: values for arm, (values, _) in arms.items() if values},
+            words(first) + unit(first),
+            scale=100.0 if is_share(first) else 1.0,
+            at_least={arm: ends for arm, (_, ends) in arms.items()},
         )
     if experiment.curve:
         lines = {

@@ -64,9 +64,23 @@ def unit(measure: str) -> str:
     return " (%)" if is_share(measure) else ""
 
 
-def mean_and_spread(measure: str, values: Sequence[float]) -> str:
-    """Return `20.10 ± 0.31`, or the number where there is one."""
+def mean_and_spread(measure: str, values: Sequence[float], open_ended: Sequence[bool] = ()) -> str:
+    """Return `20.10 ± 0.31`, or the number where there is but one.
+
+    Args:
+        open_ended: Which values are only lower bounds; none of them by default. Their mean is one, too: `> 32`.
+    """
     if not values:
         return "–"
-    text = shown(measure, mean(values))
-    return f"{text} ± {shown(measure, stdev(values))}" if len(values) > 1 else text
+    text = ("> " if any(open_ended) else "") + shown(measure, mean(values))
+    return f"{text} ± {shown(measure, stdev(values))}" if len(set(values)) > 1 else text
+
+
+def each(measure: str, values: Sequence[float], open_ended: Sequence[bool] = ()) -> str:
+    """Return all numbers, or how many there are of the same."""
+    if len(values) > 1 and len(set(values)) == 1 and len(set(open_ended)) < 2:
+        return f"all {len(values)}"
+    ends = open_ended or [False] * len(values)
+    return ", ".join(
+        ("> " if end else "") + shown(measure, value) for value, end in zip(values, ends, strict=True)
+    )

@@ -18,7 +18,7 @@ from alexnet.evaluation.input import InputSpec
 from alexnet.nets.catalog import find_network
 from alexnet.nets.create import create_model
 from alexnet.nets.edits import apply_edits
-from alexnet.nets.network import Network
+from alexnet.nets.own import build_own, is_own
 from alexnet.nets.summary import summarize
 from alexnet.nets.transfer import transfer_weights
 from alexnet.optim.groups import build_optimizer, narrow_gradients
@@ -28,7 +28,7 @@ from alexnet.runs.data import require_classes
 from alexnet.runs.fast_path import graphed, is_graphed
 from alexnet.runs.look import Look
 from alexnet.runs.portions import Portions, portion
-from alexnet.runs.recipe import Recipe
+from alexnet.runs.recipe import ModelConfig, Recipe
 from alexnet.runs.sharing import laid_out, share_statistics, shared
 from alexnet.runs.tensors import Tensors
 from alexnet.training.config import TrainConfig
@@ -90,7 +90,7 @@ class Parts:
 
     def beginning(self) -> Tensors:
         """Return the whole network as the recipe starts it, built anew."""
-        net = _first(self.recipe, len(self.pack.classes), self.learner.key, transfers=True)
+        net = _first(self.recipe, self.pack, self.learner.key, transfers=True)
         return Tensors(net.state_dict(), {})
 
 
@@ -112,7 +112,7 @@ def assemble(
     check_fit(recipe, pack)
     key = Key.from_seed(recipe.seed)
     net, layout = laid_out(
-        _first(recipe, len(pack.classes), key, transfers=starts), recipe.train, ranks or Ranks(device=device)
+        _first(recipe, pack, key, transfers=starts), recipe.train, ranks or Ranks(device=device)
     )
     if layout.shards.cuts and recipe.optim.trust is not None:
         raise RecipeError(
@@ -176,6 +176,9 @@ def check_fit(recipe: Recipe, pack: Pack) -> None:
             where="model.weights",
             remedy="--set model.weights=RUN, or --set model.weights_layers=[] to start from nothing",
         )
+    require_classes(recipe.model.num_classes, len(pack.classes))
+    if is_own(recipe.model.name):
+        return _check_own(recipe)
     spec = find_network(recipe.model.name)
     table = apply_edits(spec.table, recipe.model.edits)
     if channels != spec.input_shape[0]:
@@ -184,7 +187,6 @@ def check_fit(recipe: Recipe, pack: Pack) -> None:
             where="model.name",
             remedy=f"--set data.channels={spec.input_shape[0]} when packing, or choose another network",
         )
-    require_classes(recipe.model.num_classes, len(pack.classes))
     try:
         trained = summarize(table, (channels, crop, crop), len(pack.classes))
     except ValueError as error:
@@ -196,6 +198,23 @@ def check_fit(recipe: Recipe, pack: Pack) -> None:
             where="view.crop",
             remedy=f"--set view.crop={spec.input_shape[1]}",
         )
+
+
+def _check_own(recipe: Recipe) -> None:
+    """Refuse what only the package's own networks can do."""
+    model, train, plain = recipe.model, recipe.train, ModelConfig()
+    for key, value, default in (
+        ("model.edits", model.edits, plain.edits),
+        ("model.init", model.init, plain.init),
+        ("train.parallel", train.parallel, "data"),
+        ("train.step", train.step, "plain"),
+    ):
+        if value != default:
+            raise RecipeError(
+                f"{model.name} is a network of somebody's own, which cannot be taken apart so",
+                where=key,
+                remedy=f"--set {key}={default}" if default else "leave it out",
+            )
 
 
 def describe_pictures(pack: Pack) -> Picture:
@@ -224,10 +243,13 @@ def input_spec(recipe: Recipe, pack: Pack, mean: np.ndarray) -> InputSpec:
     )
 
 
-def _first(recipe: Recipe, num_classes: int, key: Key, *, transfers: bool) -> Network:
+def _first(recipe: Recipe, pack: Pack, key: Key, *, transfers: bool) -> nn.Module:
     """Return the whole network with its initial weights, and where asked for the recipe's stored ones."""
-    model = recipe.model
-    net = create_model(model.name, num_classes, init=model.init, edits=model.edits, key=key.derive("init"))
+    model, num_classes, key = recipe.model, len(pack.classes), key.derive("init")
+    if is_own(model.name):
+        net = build_own(model.name, num_classes, (pack.shape[2], recipe.view.crop, recipe.view.crop), key)
+    else:
+        net = create_model(model.name, num_classes, init=model.init, edits=model.edits, key=key)
     if transfers and model.weights is not None:
         transfer_weights(net, model.weights, model.weights_layers)
     return net
@@ -235,7 +257,7 @@ def _first(recipe: Recipe, num_classes: int, key: Key, *, transfers: bool) -> Ne
 
 def _input_dtype(net: nn.Module, config: TrainConfig, device: torch.device) -> torch.dtype:
     """Return bfloat16 where the first layer rounds its input to it anyway: the same training, half the bytes."""
-    narrow = net.rounds_inputs and config.precision == "bfloat16" and device.type == "cpu"
+    narrow = getattr(net, "rounds_inputs", False) and config.precision == "bfloat16" and device.type == "cpu"
     return torch.bfloat16 if narrow else torch.float32
 
 

@@ -36,6 +36,8 @@ class Beginning:
     """How long it may take."""
     changes: list[str]
     """Assignments."""
+    model: str | None = None
+    """What makes a network of one's own: `package.module:factory`."""
 
     def __post_init__(self) -> None:
         if self.time is not None:
@@ -43,6 +45,20 @@ class Beginning:
 
     def load(self) -> tuple[Recipe, list[str]]:
         """Return the recipe, and in words what was chosen for the person."""
+        recipe, notes = self._load()
+        if self.model is None:
+            return recipe, notes
+        for change in self.changes:
+            if (key := change.split("=")[0].strip()) in ("model.name", "model.init", "model.edits"):
+                raise UsageError(
+                    "changes a network of the package, and --model names one of your own", where=key
+                )
+        from alexnet.nets.own import make_known
+
+        make_known(self.model, self.model)
+        return recipe.with_own_network(self.model), notes
+
+    def _load(self) -> tuple[Recipe, list[str]]:
         if self.init is None:
             assert self.recipe is not None
             return load_recipe(self.recipe, self.changes), []

@@ -14,19 +14,25 @@ from alexnet.core.terminal import Progress
 from alexnet.data.pack.read import Pack, PackSplit
 from alexnet.data.sources.options import SourceOptions
 from alexnet.evaluation.evaluate import Evaluation, evaluate
+from alexnet.nets.own import Factory
 from alexnet.runs.data import open_data
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.predictor import Predictor, load
 from alexnet.runs.recipe import DataConfig
 
 
-def load_ensemble(runs: Sequence[Path], checkpoint: str, device: torch.device) -> list[Predictor]:
+def load_ensemble(
+    runs: Sequence[Path], checkpoint: str, device: torch.device, model: Factory | str | None = None
+) -> list[Predictor]:
     """Load several runs that know the same classes.
+
+    Args:
+        model: What makes their networks, where these are your own.
 
     Raises:
         UsageError: their classes differ.
     """
-    predictors = [load(run, checkpoint, device) for run in runs]
+    predictors = [load(run, checkpoint, device, model=model) for run in runs]
     classes = list(predictors[0].classifier.classes)
     for run, predictor in zip(runs, predictors, strict=True):
         other = list(predictor.classifier.classes)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from alexnet.core.errors import AlexNetError, UsageError
+from alexnet.nets.own import is_own
 from alexnet.nets.rows import Conv, Lrn
 from alexnet.optim.schedule import Rates
 from alexnet.pictures.curves import draw_learning_curves
@@ -67,6 +68,8 @@ class Kernels:
 def first_kernels(parts: Parts) -> Kernels | None:
     """Return the whole first layer's kernels, None where there is nothing to see; all processes call this."""
     net = parts.learner.net
+    if is_own(parts.recipe.model.name):
+        return None
     row = next((row for row in net.table if isinstance(row, Conv)), None)
     if row is None or row.kernel == 1:
         return None

@@ -14,6 +14,7 @@ from alexnet.classic.squared_hinge_svm import SquaredHingeSvm, SquaredHingeSvmCo
 from alexnet.config.load import build
 from alexnet.core.errors import CheckpointError, UsageError
 from alexnet.core.files import verify_folder
+from alexnet.core.keys import Key
 from alexnet.evaluation.baseline import BaselineClassifier
 from alexnet.evaluation.classifier import ViewClassifier
 from alexnet.evaluation.input import InputSpec
@@ -21,7 +22,8 @@ from alexnet.evaluation.predict import Prediction, predict
 from alexnet.nets.catalog import find_network
 from alexnet.nets.create import create_model, expected_tensors
 from alexnet.nets.edits import apply_edits
-from alexnet.runs.stored_network import read_stored
+from alexnet.nets.own import Factory, build_own, is_own, make_known
+from alexnet.runs.stored_network import StoredNetwork, read_stored
 from alexnet.runs.train import RunResult
 
 
@@ -76,7 +78,11 @@ class Predictor:
 
 
 def load(
-    run: str | Path | RunResult, checkpoint: str = "last", device: str | torch.device = "cpu"
+    run: str | Path | RunResult,
+    checkpoint: str = "last",
+    device: str | torch.device = "cpu",
+    *,
+    model: Factory | str | None = None,
 ) -> Predictor:
     """Load a run, or one of its checkpoints, for prediction.
 
@@ -84,9 +90,12 @@ def load(
         run: Folder of a run or of a checkpoint, or what `fit` returned.
         checkpoint: `last`, `best`, or a step, where `run` is a run.
         device: Where the network computes.
+        model: What makes the network of a run whose network is your own, as given to `fit`; or
+            `package.module:factory`.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it is damaged.
+        UsageError: the network is somebody's own, and `model` is not given or makes another one.
     """
     folder = find_checkpoint(run.folder if isinstance(run, RunResult) else Path(run), checkpoint)
     verify_folder(folder)
@@ -94,13 +103,7 @@ def load(
     if config.get("kind") == "baseline":
         return Predictor(_baseline(config, folder), config, folder)
     stored, spec = read_stored(config, folder / CONFIG)
-    network = find_network(stored.architecture)
-    expected = expected_tensors(
-        network, stored.num_classes, apply_edits(network.table, stored.edits), where=folder / CONFIG
-    )
-    tensors = read_tensors(folder / MODEL, expected)
-    net = create_model(stored.architecture, stored.num_classes, edits=stored.edits, seed=0)
-    net.load_state_dict(tensors)
+    net = _network(stored, spec, folder, model)
     classifier = ViewClassifier(
         net=net,
         input=spec,
@@ -111,6 +114,27 @@ def load(
     )
     net.to(classifier.device, memory_format=torch.channels_last).eval()
     return Predictor(classifier, config, folder)
+
+
+def _network(
+    stored: StoredNetwork, spec: InputSpec, folder: Path, model: Factory | str | None
+) -> torch.nn.Module:
+    """Return the network with its stored weights; of a file that lies, nothing is built that is larger than the file."""
+    name, count = stored.architecture, stored.num_classes
+    if is_own(name):
+        if model is not None:
+            make_known(name, model)
+        net = build_own(name, count, (spec.channels, spec.crop, spec.crop), Key.from_seed(0))
+        net.load_state_dict(read_tensors(folder / MODEL, net.state_dict()))
+        return net
+    if model is not None:
+        raise UsageError(f"the run's network is the package's {name}", remedy="leave --model out")
+    network = find_network(name)
+    table = apply_edits(network.table, stored.edits)
+    tensors = read_tensors(folder / MODEL, expected_tensors(network, count, table, where=folder / CONFIG))
+    net = create_model(name, count, edits=stored.edits, seed=0)
+    net.load_state_dict(tensors)
+    return net
 
 
 def _baseline(config: dict[str, Any], folder: Path) -> BaselineClassifier:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -115,6 +115,15 @@ class Recipe:
     def to_toml(self) -> str:
         """Return the recipe with every value written out."""
         return to_toml(to_table(self))
+
+    def with_own_network(self, name: str) -> Recipe:
+        """Return the recipe for a network of somebody's own; what it says of its layers by name is left out.
+
+        Args:
+            name: As `alexnet.nets.own.name_of` gives it.
+        """
+        model = ModelConfig(name=name, num_classes=self.model.num_classes, weights=self.model.weights)
+        return replace(self, model=model, optim=replace(self.optim, layers={}))
 
     def digest(self) -> str:
         """Return a SHA-256 of all that decides the run's numbers."""

@@ -32,7 +32,7 @@ TOWERS = 2
 """The paper's: one for each of its two GPUs."""
 
 
-def laid_out(net: Network, config: TrainConfig, ranks: Ranks) -> tuple[nn.Module, Layout]:
+def laid_out(net: nn.Module, config: TrainConfig, ranks: Ranks) -> tuple[nn.Module, Layout]:
     """Return what this process holds of a network, and how the whole lies in all of them.
 
     Raises:

@@ -46,6 +46,8 @@ def read_stored(config: Mapping[str, Any], path: Path) -> tuple[StoredNetwork, I
     if absent := [name for name in (*names, *_ELSEWHERE) if name not in config]:
         raise CheckpointError(f"lacks {absent[0]!r}", where=path)
     try:
-        return build(StoredNetwork, {name: config[name] for name in names}), InputSpec.from_json(config["input"])
+        return build(StoredNetwork, {name: config[name] for name in names}), InputSpec.from_json(
+            config["input"]
+        )
     except AlexNetError as error:
         raise CheckpointError(f"does not describe a network ({error})", where=path) from None

@@ -18,6 +18,7 @@ from alexnet.core.errors import AlexNetError, CheckpointError, StorageError
 from alexnet.core.lock import FolderLock
 from alexnet.core.terminal import Progress
 from alexnet.data.pack.read import Pack
+from alexnet.nets.own import is_own
 from alexnet.parallel.ranks import Ranks, joined
 from alexnet.runs import environment
 from alexnet.runs.assemble import Parts, assemble
@@ -141,9 +142,10 @@ def restore(parts: Parts, folder: RunFolder, say: Callable[[str], None]) -> Star
 
 def checkpoint_config(parts: Parts) -> dict[str, Any]:
     """Return what a checkpoint must say of itself so that it can be used alone."""
+    name = parts.recipe.model.name
     return {
         "format": FORMAT,
-        "architecture": parts.recipe.model.name.replace("-", "_").lower(),
+        "architecture": name if is_own(name) else name.replace("-", "_").lower(),
         "edits": to_table(parts.recipe.model.edits),
         "num_classes": len(parts.pack.classes),
         "classes": list(parts.pack.classes),

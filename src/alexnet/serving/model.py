@@ -108,8 +108,7 @@ class Model:
 
 def _kernels(classifier: ViewClassifier) -> bytes | None:
     net = classifier.net
-    assert isinstance(net, Network)
-    row = next((row for row in net.table if isinstance(row, Conv)), None)
+    row = next((row for row in net.table if isinstance(row, Conv)), None) if isinstance(net, Network) else None
     if row is None or row.kernel == 1:
         return None
     stream = io.BytesIO()

@@ -80,8 +80,8 @@ FIGURE_1 = Experiment(
         "convolutions and a fully connected layer), no weight decay, no augmentation, no normalization, batches of "
         "128, a constant rate for each, chosen by the training loss of four epochs with another seed (the next lower "
         "and the next higher by about three are worse, or six were tried). "
-        "A network that did not reach 25 % counts with all its epochs: then the ratio is a lower bound. Diamonds: "
-        "where the published curves cross 25 %, read from the figure."
+        "A network that did not reach 25 % has its number of epochs as a lower bound (>), and the ratio is one, too. "
+        "Diamonds: where the published curves cross 25 %, read from the figure."
     ),
 )
 FIGURE_3 = Experiment(
