@@ -1,13 +1,14 @@
 """Mutated files for readers, in processes that may die: what a reader did with each, and what it must not have done.
 
-A batch of mutants is read by a forked process under a limit of memory and a timer of processor time, so that a crash, a hang
-or an endless allocation is seen, named, and laid to the one input that caused it. A mutant that made the reader do
-something new (a new line of the project's readers, a new refusal) joins the corpus that later batches mutate. Every mutant
-follows from the seed, the target's name and its own number, given the corpus of its batch.
+A batch of mutants is read by a forked process under a limit of memory and a timer of processor time, so that a crash, a
+hang or an endless allocation is seen, named, and laid to the one input that caused it. A mutant that made the reader do
+something new (a new line of the project's readers, a new refusal) joins the corpus that later batches mutate. Every
+mutant follows from the seed, the target's name and its own number, given the corpus of its batch.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import mmap
 import os
@@ -331,6 +332,7 @@ def _in_process(work: Callable[[mmap.mmap], dict]) -> tuple[dict | None, tuple[i
 
 def _be_child(work: Callable[[mmap.mmap], dict], place: mmap.mmap, writing: int) -> None:
     status = 1
+    faulthandler.disable()
     try:
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 2)

@@ -1,4 +1,4 @@
-"""Changes to pictures that keep their form alive: lengths, check sums and signatures stay right unless they are what changes."""
+"""Changes to pictures that keep their form alive: lengths, check sums and signatures stay right, unless one changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decodes pictures, and the small ones that mutants begin from: 24 pixels wide, in every form and mode that is read."""
+"""What decodes pictures, and the small ones that mutants begin from: 24 pixels wide, in each form and mode."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image, ImageFile, TiffImagePlugin, WebPImagePlugin
 from alexnet.data.decode import decode
 
 MEMORY = 700 * MB
-"""A picture may have 50 million pixels, of which there are three copies of three or four bytes while colors are converted."""
+"""A picture may have 50 million pixels, with three copies of three or four bytes while colors are converted."""
 _LOADERS = (
     (simplejpeg, "decode_jpeg"),
     (ImageFile.ImageFile, "load"),

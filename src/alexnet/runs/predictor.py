@@ -119,7 +119,7 @@ def load(
 def _network(
     stored: StoredNetwork, spec: InputSpec, folder: Path, model: Factory | str | None
 ) -> torch.nn.Module:
-    """Return the network with its stored weights; of a file that lies, nothing is built that is larger than the file."""
+    """Return the network with its stored weights; nothing is built that is larger than its file."""
     name, count = stored.architecture, stored.num_classes
     if is_own(name):
         if model is not None:
