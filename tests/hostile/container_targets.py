@@ -298,7 +298,7 @@ def _kept_targets() -> list[Target]:
         ),
         Target(
             name="recipe",
-            seeds=tuple(recipe.recipe_text(name).encode() for name in names) + (runs["recipe.toml"],),
+            seeds=(*(recipe.recipe_text(name).encode() for name in names), runs["recipe.toml"]),
             mutate=toml_text,
             read=_recipe,
             body=((recipe, "build"), (config_load, "build")),
