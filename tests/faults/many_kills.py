@@ -2,7 +2,7 @@
 
     python tests/faults/many_kills.py --kills 1000 --out docs/faults/kills.json      # with ALEXNET_TEST_DATA
 
-The chain is that of tests/runs/test_kills.py, longer: three kills of four in the middle of a step, the others in a save.
+The chain is that of tests/runs/test_kills.py, longer: three kills of four in the middle of a step, others in a save.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python tests/faults/power_cut.py --cuts 200 --out docs/faults/power-cuts.json      # as root, on Linux
 
-An ext4 file system in a file is shut down without its journal being flushed (FS_IOC_SHUTDOWN), which is what a power cut
-leaves: what had been synced is there, nothing else need be. After each cut the newest whole checkpoint must be at least the
-last one that the writer had been told was saved.
+An ext4 file system in a file is shut down without its journal being flushed (FS_IOC_SHUTDOWN), which is what a power
+cut leaves: what had been synced is there, nothing else need be. After each cut the newest whole checkpoint must be at
+least the last one that the writer had been told was saved.
 """
 
 from __future__ import annotations
@@ -95,8 +95,7 @@ def _save_on(store: CheckpointStore, step: int, told: int, *, synced: bool) -> N
 
 
 def cut_while_saving(disk: Disk, seconds: float, *, synced: bool = True) -> tuple[int, int]:
-    """Cut the power after so many seconds of saving; return the last step that was told to be saved, and the one that is
-    found afterwards."""
+    """Cut the power after so many seconds of saving; return the last step that was told to be saved, and that found."""
     store = CheckpointStore(disk.place / "checkpoints")
     begin = max(store.steps(), default=0)
     reading, writing = os.pipe()
