@@ -2,8 +2,8 @@
 
     python tests/faults/long_run.py --steps 100000 --saves 1000 --out docs/faults/long-run.json
 
-Memory, open files, threads and the bytes of a line of the log are noted at every save; the last third of the run may not
-have more than the middle third.
+Memory, open files, threads and the bytes of a line of the log are noted at every save; the last third of the run may
+not have more than the middle third.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def measured_run(steps: int, saves: int, folder: Path, leak: int = 0) -> dict[st
     CheckpointStore.save = noting
     try:
         settings = {
-            "data.size": 32, "data.channels": 1, "view.crop": 28, "model.num_classes": 12, "train.threads": 1, "train.log_every": 100,
+            "data.size": 32, "data.channels": 1, "view.crop": 28, "model.num_classes": 12,
+            "train.threads": 1, "train.log_every": 100,
             "train.precision": "float32", "checkpoint.every_steps": steps // saves, "checkpoint.keep": 2,
             "checkpoint.every_epochs": 10**6, "data.holdout": 0, "data.select_on": "none", "data.watch_val": "false",
             "optim.lr": 1e-5, "schedule.kind": "constant",

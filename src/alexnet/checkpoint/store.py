@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from alexnet.core.errors import CheckpointError
 from alexnet.core.files import (
     TEMPORARY,
     commit_folder,
+    discard,
     remove_leftovers,
     storage_error,
     sync_folder,
@@ -95,7 +95,7 @@ class CheckpointStore:
                 return path
             except CheckpointError as error:
                 bad = path.with_name(path.name + ".bad")
-                shutil.rmtree(bad, ignore_errors=True)
+                discard(bad)
                 os.rename(path, bad)
                 say(f"{error}; set aside as {bad.name}")
         if steps:
@@ -113,7 +113,7 @@ class CheckpointStore:
                 path = self.path(step)
                 doomed = path.with_name(f"{TEMPORARY}old-{path.name}")
                 os.rename(path, doomed)
-                shutil.rmtree(doomed, ignore_errors=True)
+                discard(doomed)
         sync_folder(self.folder)
 
     def clean(self) -> None:

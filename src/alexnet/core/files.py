@@ -48,7 +48,7 @@ def commit_file(path: Path, size: int = 0) -> Iterator[BinaryIO]:
             os.replace(temporary, path)
             sync_folder(path.parent)
         except BaseException:
-            _discard(temporary)
+            discard(temporary)
             raise
 
 
@@ -110,7 +110,7 @@ def commit_folder(path: Path, size: int = 0) -> Iterator[Path]:
             os.rename(temporary, path)
             sync_folder(path.parent)
         except BaseException:
-            _discard(temporary)
+            discard(temporary)
             raise
 
 
@@ -160,7 +160,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
     for path in sorted(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else ():
         owner = path.name.removeprefix(TEMPORARY).split("-")[0]
         if not (owner.isdecimal() and process_runs(int(owner))):
-            _discard(path)
+            discard(path)
             removed.append(path)
     return removed
 
@@ -239,9 +239,10 @@ def _sync_file(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def _discard(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
+def discard(path: Path) -> None:
+    """Remove a file or a folder, as far as the system lets it."""
+    with contextlib.suppress(OSError):  # rmtree raises where a close fails, whatever it is told to ignore
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
             path.unlink()

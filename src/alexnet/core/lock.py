@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -34,14 +35,16 @@ class FolderLock:
             raise StorageError(
                 f"is in use by another process (id {holder})", where=folder, remedy="wait for it or stop it"
             ) from None
-        self._stream.seek(0)
-        self._stream.truncate()
-        self._stream.write(str(os.getpid()))
-        self._stream.flush()
+        with explained(self.path):
+            self._stream.seek(0)
+            self._stream.truncate()
+            self._stream.write(str(os.getpid()))
+            self._stream.flush()
 
     def release(self) -> None:
-        """Give the folder back."""
-        self._stream.close()
+        """Give the folder back; a disk that fails now can only lose the holder's number, which has served."""
+        with contextlib.suppress(OSError):
+            self._stream.close()
 
     def __enter__(self) -> FolderLock:
         return self

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.core.errors import StorageError, UsageError
-from alexnet.core.files import TEMPORARY, commit_bytes, reserve, storage_error
+from alexnet.core.files import TEMPORARY, commit_bytes, discard, reserve, storage_error
 from alexnet.core.lock import FolderLock
 from alexnet.data.pack.estimate import estimate_plan
 from alexnet.data.pack.manifest import MANIFEST, read_manifest
@@ -73,7 +72,7 @@ def pack_source(
             if not _holds(out, plan):
                 _adopt(out, plan)
                 _Packing(source, out, plan, settings).run(workers or os.cpu_count() or 1, progress or _silent)
-    shutil.rmtree(out / WORK, ignore_errors=True)
+    discard(out / WORK)
     return out
 
 

@@ -73,7 +73,10 @@ class MetricsLog:
         """Flush everything."""
         if self.lost:
             self.say(f"{self.lost} lines of metrics could not be written to {self.path}")
-        self._stream.close()
+        try:
+            self._stream.close()
+        except OSError as error:
+            self.say(f"metrics: {storage_error(error, self.path)}; the last lines may be lost")
         if self._board:
             with contextlib.suppress(OSError):
                 self._board.close()
