@@ -147,14 +147,14 @@ def steady(
 ) -> tuple[Answers, list[dict[str, float]]]:
     """Ask at random times at a rate, whether or not earlier questions were answered; return the answers and the
     server's sizes over time."""
-    answers, sizes, local = Answers(), [], threading.local()
+    answers, sizes, clients, local = Answers(), [], [], threading.local()
     rng, begin = random.Random(0), time.monotonic()
 
     def one(due: float, picture: bytes) -> None:
-        client = getattr(local, "client", None) or Client(server.port)
-        local.client = client
-        outcome = client.ask(picture)
-        answers.note(outcome, time.monotonic() - due)
+        if not hasattr(local, "client"):
+            local.client = Client(server.port)
+            clients.append(local.client)
+        answers.note(local.client.ask(picture), time.monotonic() - due)
 
     def look() -> None:
         while time.monotonic() - begin < seconds:
@@ -170,6 +170,8 @@ def steady(
             time.sleep(max(0.0, due - time.monotonic()))
             pool.submit(one, due, rng.choice(pictures))
     watcher.join()
+    for client in clients:
+        client.connection.close()
     return answers, sizes
 
 
