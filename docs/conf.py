@@ -27,6 +27,7 @@ PAGES = {
     "../ARCHITECTURE.md": "architecture.md",
     "../LABBOOK.md": "lab-book.md",
     "../CHANGELOG.md": "changelog.md",
+    "../SECURITY.md": "security.md",
     "../benchmarks/README.md": "benchmarks.md",
 }
 

@@ -33,7 +33,7 @@ def all_quoted() -> list[str]:
 
 
 def file_of(path: str) -> Path:
-    return (ROOT if path.startswith(("tests/", "docs/", "benchmarks/")) else SOURCE) / path
+    return (ROOT if path.startswith(("tests/", "docs/", "benchmarks/", "examples/")) else SOURCE) / path
 
 
 def names_in(tree: ast.Module) -> set[str]:

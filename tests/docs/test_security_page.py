@@ -1,4 +1,4 @@
-"""SECURITY.md and docs/faults.md: every test and every file they name exists, the figures are those of the result files."""
+"""SECURITY.md and docs/faults.md: every test and file they name exists, figures are those of the result files."""
 
 import ast
 import json
@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = re.findall(r"^\| (.+) \| `(tests/[\w/.]+)::(\w+)` \|$", (ROOT / "SECURITY.md").read_text("utf-8"), re.MULTILINE)
+ROWS = re.findall(
+    r"^\| (.+) \| `(tests/[\w/.]+)::(\w+)` \|$", (ROOT / "SECURITY.md").read_text("utf-8"), re.MULTILINE
+)
 FIGURES = (ROOT / "docs" / "faults.md").read_text("utf-8")
 
 
