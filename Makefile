@@ -60,5 +60,5 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.torch pyproject.toml
-	$(PIP) --editable ".[report,tensorboard,parquet,ilsvrc,baselines,export,serve]" --group test --group docs
+	$(PIP) --editable ".[report,tensorboard,parquet,ilsvrc,baselines,export,serve,hub,index]" --group test --group docs
 	@touch $@

@@ -30,6 +30,7 @@ VERBS = {
     "features": ("alexnet.cli.features:features", "What a layer makes of pictures."),
     "neighbors": ("alexnet.cli.neighbors:neighbors", "The most similar of many pictures."),
     "export": ("alexnet.cli.export:export", "A trained network as a file for other programs."),
+    "push": ("alexnet.cli.push:push", "A trained network on a model hub."),
     "pack": ("alexnet.cli.pack:pack", "Decode pictures once into checksummed shards."),
     "show": ("alexnet.cli.show:show", "Look at packs, recipes and networks."),
     "download": ("alexnet.cli.download:download", "Fetch a public dataset."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -20,6 +20,7 @@ def neighbors(  # noqa: PLR0913 - the command's options
     k: int = 6,
     layer: str | None = None,
     split: str = "train",
+    index: Literal["exact", "ivf", "hnsw"] = "exact",
     picture: Path | None = None,
     checkpoint: str = "last",
     model: str | None = None,
@@ -42,6 +43,8 @@ def neighbors(  # noqa: PLR0913 - the command's options
         fc7, pool5, ...; by default what the last layer reads.
     split
         Part of the pack.
+    index
+        exact compares all; ivf and hnsw (extra `index`) are for very many, and say how many of those they find.
     picture
         Draw them as a PNG file.
     checkpoint
@@ -71,11 +74,24 @@ def neighbors(  # noqa: PLR0913 - the command's options
         print(f"alexnet: {error}", file=sys.stderr)
 
     searched = Searched.of(predictor, among, layer=layer, split=split, failed=tell)
-    found = search(predictor, queries, searched, k=k, layer=layer, failed=tell)
+    made = None if index == "exact" else _index(searched, index, k)
+    found = search(predictor, queries, searched, k=k, layer=layer, failed=tell, index=made)
     (_print_json if json else _print)(found)
     if picture is not None:
         _draw(found, searched, picture)
     return DataError.exit_code if failed else 0
+
+
+def _index(searched: Any, kind: Any, k: int) -> Any:
+    from alexnet.evaluation.approximate import ApproximateIndex
+
+    made = ApproximateIndex(searched.vectors, kind)
+    share = 100 * made.recall(k)
+    print(
+        f"index {kind}: finds {share:.1f} % of the exact {k} nearest among {len(searched.vectors):,}",
+        file=sys.stderr,
+    )
+    return made
 
 
 def _print(found: Sequence[Any]) -> None:

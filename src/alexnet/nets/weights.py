@@ -15,6 +15,7 @@ from alexnet.core.errors import UsageError
 from alexnet.core.files import MANIFEST, commit_bytes, verify_folder
 from alexnet.nets.blueprint import Blueprint
 from alexnet.nets.interchange.caffe import read_caffemodel
+from alexnet.nets.interchange.hub import fetched, is_on_hub
 from alexnet.nets.interchange.state_dict import read_state_dict
 from alexnet.nets.interchange.torchvision import OF_TORCHVISION, from_torchvision, is_torchvision
 from alexnet.nets.network import Network
@@ -125,13 +126,13 @@ def read_weights(path: str | Path) -> Weights:
     Args:
         path: `.safetensors` of this package or with torchvision's names; `.pt` or `.pth` of tensors alone, with
             this package's names or torchvision's; `.caffemodel` of one of Caffe's AlexNets; the folder of a
-            checkpoint; the folder of a run, for its last checkpoint.
+            checkpoint; the folder of a run, for its last checkpoint; `hf-hub:OWNER/NAME` of a model hub.
 
     Raises:
         UsageError: the file cannot be read, or is damaged.
         CheckpointError: a file of the checkpoint is damaged.
     """
-    path = _file(Path(path))
+    path = _file(fetched(path) if is_on_hub(path) else Path(path))
     match path.suffix.lower():
         case ".caffemodel":
             tensors, networks = read_caffemodel(path)

@@ -25,6 +25,7 @@ _EXTRAS = {
     "serve": ("starlette", "the page of `alexnet serve`"),
     "baselines": ("sklearn", "Fisher vectors and sparse coding"),
     "hub": ("huggingface_hub", "model hubs"),
+    "index": ("faiss", "search among very many pictures"),
 }
 
 

@@ -22,6 +22,7 @@ from alexnet.evaluation.predict import Prediction, predict
 from alexnet.nets.catalog import find_network
 from alexnet.nets.create import create_model, expected_tensors
 from alexnet.nets.edits import apply_edits
+from alexnet.nets.interchange.hub import fetched, is_on_hub
 from alexnet.nets.own import Factory, build_own, is_own, make_known
 from alexnet.runs.stored_network import StoredNetwork, read_stored
 from alexnet.runs.train import RunResult
@@ -87,7 +88,7 @@ def load(
     """Load a run, or one of its checkpoints, for prediction.
 
     Args:
-        run: Folder of a run or of a checkpoint, or what `fit` returned.
+        run: Folder of a run or of a checkpoint, what `fit` returned, or `hf-hub:OWNER/NAME[@REVISION]`.
         checkpoint: `last`, `best`, or a step, where `run` is a run.
         device: Where the network computes.
         model: What makes the network of a run whose network is your own, as given to `fit`; or
@@ -97,7 +98,8 @@ def load(
         CheckpointError: there is no such checkpoint, or it is damaged.
         UsageError: the network is somebody's own, and `model` is not given or makes another one.
     """
-    folder = find_checkpoint(run.folder if isinstance(run, RunResult) else Path(run), checkpoint)
+    where = fetched(run) if isinstance(run, str | Path) and is_on_hub(run) else run
+    folder = find_checkpoint(where.folder if isinstance(where, RunResult) else Path(where), checkpoint)
     verify_folder(folder)
     config = read_json(folder / CONFIG)
     if config.get("kind") == "baseline":

@@ -10,6 +10,7 @@ import numpy as np
 
 from alexnet.core.errors import DataError, UsageError
 from alexnet.core.terminal import Progress
+from alexnet.evaluation.approximate import ApproximateIndex
 from alexnet.evaluation.features import features
 from alexnet.evaluation.neighbors import nearest_vectors
 from alexnet.runs.feature_file import read_names
@@ -86,8 +87,12 @@ def search(
     k: int,
     layer: str | None,
     failed: Failed,
+    index: ApproximateIndex | None = None,
 ) -> list[Found]:
     """Find the k nearest of each query by Euclidean distance of a layer's outputs.
+
+    Args:
+        index: Of the searched vectors; by default all of them are compared.
 
     Raises:
         DataError: no query could be read.
@@ -102,7 +107,10 @@ def search(
                 f"{numbers.shape[1]:,} numbers a picture cannot be compared with {searched.vectors.shape[1]:,}",
                 remedy="give the --layer that the features were made with",
             )
-        near = nearest_vectors(numbers, searched.vectors, k, predictor.network.device)
+        if index is not None:
+            near = index.nearest(numbers, k)
+        else:
+            near = nearest_vectors(numbers, searched.vectors, k, predictor.network.device)
         for number, name in enumerate(names):
             matches = tuple(
                 Match(int(index), *searched.names[index], float(distance))
