@@ -68,6 +68,7 @@ def make_app(verb: str | None = None) -> App:
         help_format="plaintext",  # the other formats import a parser for 40 ms
         result_action="return_value",
         default_parameter=None,
+        suppress_keyboard_interrupt=False,  # run() says a word before it ends with the same code
     )
     for name, (home, line) in VERBS.items():
         app.command(home, name=name, **({} if name == verb else {"help": line}))

@@ -42,7 +42,7 @@ def _relative(net: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) 
         loss = torch.nn.functional.cross_entropy(net(inputs).float(), labels)
         found = torch.autograd.grad(loss, list(weights.values()))
     lengths = {
-        name.removesuffix(".weight"): float(gradient.norm() / weight.norm().clamp_min(1e-30))
+        name.removesuffix(".weight"): float(gradient.norm() / weight.detach().norm().clamp_min(1e-30))
         for (name, weight), gradient in zip(weights.items(), found, strict=True)
     }
     values = list(lengths.values())
