@@ -93,6 +93,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
+    # A shell starts background jobs with SIGINT ignored, and what is forked here would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     found = tried(options.pack, options.signals, options.seed, options.epochs)
     write(found | about(), options.out)
     return 0 if found["same_bytes"] and not found["tracebacks"] else 1
