@@ -137,8 +137,11 @@ BOMB_TEXT = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(20_000_000)))
     [
         pytest.param(resized_header(JPEG, 13_000, 13_000), "too-large", id="13000x13000 jpeg"),
         pytest.param(resized_header(JPEG, 65_500, 65_500), "too-large", id="65500x65500 jpeg"),
-        pytest.param(resized_header(JPEG, 7_000, 7_000), "truncated", id="7000x7000 jpeg"),
-        pytest.param(resized_header(EXTRANEOUS, 7_000, 7_000), "truncated", id="7000x7000 damaged jpeg"),
+        pytest.param(resized_header(JPEG, 7_000, 7_000), "too-large", id="7000x7000 jpeg in 1 kB"),
+        pytest.param(resized_header(JPEG, 7_000, 7_000) + bytes(45_000), "truncated", id="7000x7000 jpeg"),
+        pytest.param(
+            resized_header(EXTRANEOUS, 7_000, 7_000) + bytes(45_000), "truncated", id="7000x7000 damaged jpeg"
+        ),
         pytest.param(png(60_000, 60_000, 8, 2, b"\0abc"), "too-large", id="60000x60000 png"),
         pytest.param(png(8_000, 8_000, 8, 2, b"\0abc"), "too-large", id="8000x8000 png"),
         pytest.param(

@@ -8,6 +8,7 @@ mutant follows from the seed, the target's name and its own number, given the co
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import json
 import mmap
@@ -308,6 +309,7 @@ def _in_process(work: Callable[[mmap.mmap], dict]) -> tuple[dict | None, tuple[i
     place = mmap.mmap(-1, 8)
     place[:8] = (2**63).to_bytes(8, "little")
     reading, writing = os.pipe()
+    ctypes.CDLL(None).malloc_trim(0)  # else a reader may grow into what this process has freed, unseen
     child = os.fork()
     if not child:
         _be_child(work, place, writing)

@@ -131,7 +131,7 @@ def restore(parts: Parts, folder: RunFolder, say: Callable[[str], None]) -> Star
     if path is None:
         return Start(TrainState(), parts.beginning())
     net, shape = parts.learner.net, parts.layout.shards.shape
-    expected = {n: torch.empty(shape(n, t), device="meta") for n, t in net.state_dict().items()}
+    expected = {n: torch.empty(shape(n, t), dtype=t.dtype, device="meta") for n, t in net.state_dict().items()}
     model, velocity = read_tensors(path / MODEL, expected), read_tensors(path / VELOCITY)
     parameters = {name for name, _ in net.named_parameters()}
     for name, tensor in velocity.items():
