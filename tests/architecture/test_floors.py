@@ -3,6 +3,7 @@
 import ast
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,11 @@ def test_no_module_runs_anything_when_it_is_imported():
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and name_of(path) not in allowed:
                 called = ast.unparse(node.value.func)
                 assert called.endswith(".register_autograd"), f"{name_of(path)}: {called}"
+
+
+def test_no_two_files_of_the_tests_have_one_name():
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py")
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_source_is_utf8_with_unix_line_ends():

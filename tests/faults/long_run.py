@@ -18,14 +18,15 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 from long_forms import about, write
+from PIL import Image
 
 from alexnet.checkpoint.store import CheckpointStore
 from alexnet.cli.main import run
-from alexnet.data.sources.rendered import rendered_source, write_folder
 
 BATCH, PICTURES = 2, 1200
-FLAT_MB, FLAT_HANDLES = 8.0, 2
+FLAT_MB, FLAT_HANDLES = 4.0, 2
 
 
 def measured_run(steps: int, saves: int, folder: Path, leak: int = 0) -> dict[str, object]:
@@ -34,7 +35,7 @@ def measured_run(steps: int, saves: int, folder: Path, leak: int = 0) -> dict[st
     Args:
         leak: Bytes to lose at each save, and a file handle to keep: the negative control.
     """
-    write_folder(rendered_source(train_per_class=PICTURES // 12, val_per_class=1), folder / "pictures")
+    _write_pictures(folder / "pictures")
     noted, lost, save = [], [], CheckpointStore.save
 
     def noting(self: CheckpointStore, step: int, **parts: object) -> Path:
@@ -99,6 +100,14 @@ def wrong(found: dict[str, object]) -> list[str]:
     faults += [f"memory grew by {growth['mb']} MB"] if growth["mb"] > FLAT_MB else []
     faults += [f"open files grew by {growth['files']}"] if growth["files"] > FLAT_HANDLES else []
     return faults + (["lines of the log grow"] if lines[2] > 1.2 * lines[0] else [])
+
+
+def _write_pictures(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(PICTURES + 12):
+        path = folder / ("train" if number < PICTURES else "val") / f"class{number % 12}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (32, 32), np.uint8)).save(path)
 
 
 def _size() -> dict[str, float]:

@@ -10,7 +10,7 @@ from container_targets import CONTAINER_SHARES, container_targets
 from fuzz import LEAST_SHARE, summary
 from fuzz_engine import Fuzz, Target
 from picture_targets import PICTURE_SHARES, picture_targets
-from planted import TRIGGER, bytewise
+from planted_faults import TRIGGER, bytewise
 
 from alexnet.core.errors import DataError
 
@@ -40,7 +40,7 @@ def test_no_mutant_crashes_hangs_or_grows_and_a_third_gets_to_the_body(kind, tmp
 def planted(tmp_path_factory):
     command = [
         sys.executable,
-        str(Path(__file__).with_name("planted.py")),
+        str(Path(__file__).with_name("planted_faults.py")),
         str(tmp_path_factory.mktemp("planted")),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)

@@ -1,6 +1,6 @@
 """Faults put into a reader, and what the fuzzing says of them; in a process of its own, whose memory nobody has used.
 
-python tests/hostile/planted.py FOLDER
+python tests/hostile/planted_faults.py FOLDER
 """
 
 from __future__ import annotations
