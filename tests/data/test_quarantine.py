@@ -93,6 +93,18 @@ def test_the_error_names_the_five_most_frequent_reasons():
     assert "1 one" not in message
 
 
+def test_the_remedy_is_that_of_the_most_frequent_reason():
+    quarantine = Quarantine({"a": 1000}, QuarantineLimits())
+    quarantine.add([*bad(9, code="other-size"), *bad(8, code="truncated", first=9)])
+    with pytest.raises(DataError) as caught:
+        quarantine.check("list.jsonl")
+    assert "--set data.size=32" in caught.value.remedy
+    quarantine.add(bad(2, code="truncated", first=17))
+    with pytest.raises(DataError) as caught:
+        quarantine.check("list.jsonl")
+    assert "--max-bad" in caught.value.remedy
+
+
 def test_limits_are_fractions():
     Quarantine({"a": 4}, QuarantineLimits(fraction=1.0, class_fraction=1.0)).check("there")
     with pytest.raises(UsageError, match=r"fraction is 1\.5"):

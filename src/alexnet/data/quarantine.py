@@ -13,6 +13,13 @@ from alexnet.data.strict_json import from_plain, parse_json, to_json
 QUARANTINE = "quarantine.jsonl"
 REASONS_SHOWN = 5
 
+OTHER_SIZE = "other-size"
+"""The code of a picture that is not of the size of the others, where all are kept as they are."""
+
+_REMEDY = "allow more (alexnet pack --max-bad) and run the same command again, or mend the source and use a new folder"
+_REMEDIES = {OTHER_SIZE: "give all one size: alexnet pack --size 32, or alexnet train --set data.size=32"}
+"""By the most frequent reason."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class QuarantineLimits:
@@ -120,10 +127,9 @@ class Quarantine:
         """
         if (excess := self.excess()) is None:
             return
+        (worst, _), *_ = Counter(row.code for row in self.rows()).most_common(1)
         raise DataError(
-            f"{excess}; most frequent: {self._reasons()}",
-            where=where,
-            remedy="allow more and run the same command again, or mend the source and use a new folder",
+            f"{excess}; most frequent: {self._reasons()}", where=where, remedy=_REMEDIES.get(worst, _REMEDY)
         )
 
     def _reasons(self) -> str:

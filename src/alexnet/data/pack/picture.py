@@ -9,6 +9,7 @@ import numpy as np
 from alexnet.core.errors import DataError
 from alexnet.data.decode import DecodeError, decode
 from alexnet.data.prepare import prepare
+from alexnet.data.quarantine import OTHER_SIZE
 from alexnet.data.source import Split
 
 UNREADABLE = "unreadable"
@@ -61,7 +62,7 @@ def read_picture(split: Split, item: int, preparation: Preparation) -> Picture:
 def require_shape(pixels: np.ndarray, shape: tuple[int, int, int]) -> None:
     """Refuse a picture that would not fit its pack, which only native size leaves possible."""
     if pixels.shape != shape:
-        raise DecodeError(f"is {_by(pixels.shape)} and the pack holds {_by(shape)} pixels", code="other-size")
+        raise DecodeError(f"is {_by(pixels.shape)} and the pack holds {_by(shape)} pixels", code=OTHER_SIZE)
 
 
 def error_code(error: DataError) -> str:
