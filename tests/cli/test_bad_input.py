@@ -251,3 +251,13 @@ def test_a_full_disk_while_training_keeps_the_last_checkpoint(cli, pictures: Pat
         verify_folder(checkpoint)
     (small_disk / "ballast").unlink()
     assert cli("train", "--resume", run).code == 0
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(cli, pictures: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    begin = ("train", "cifar10-18pct", "--data", pictures, *SMALL, "--set", "data.holdout=5000")
+    one_line(cli(*begin), 2, "holds out 5000 of ")
+    assert not list(Path("runs").glob("*"))
+    Path("mine").mkdir()
+    one_line(cli(*begin, "--output-dir", "mine"), 2, "holds out 5000 of ")
+    assert Path("mine").is_dir()

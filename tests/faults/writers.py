@@ -131,8 +131,8 @@ def _record_again(folder: Path) -> None:
 
 def _begin_run(folder: Path) -> None:
     run = RunFolder(folder / "run")
-    run.make()
-    run.create('name = "x"\n', {"status": "started"})
+    with run.begun():
+        run.create('name = "x"\n', {"status": "started"})
 
 
 def _metrics(folder: Path) -> None:

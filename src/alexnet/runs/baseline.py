@@ -45,8 +45,7 @@ def start(recipe: BaselineRecipe, pack: Pack, output_dir: Path) -> RunResult:
         AlexNetError: one of its kinds.
     """
     folder = RunFolder(output_dir)
-    folder.make()
-    with FolderLock(folder.path):
+    with folder.begun():
         record = {
             "format": FORMAT,
             "kind": "baseline",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from alexnet.checkpoint.store import CheckpointStore
 from alexnet.core.errors import CheckpointError, UsageError
 from alexnet.core.files import commit_bytes, commit_json, remove_leftovers, storage_error
+from alexnet.core.lock import FolderLock
 
 
 class RunFolder:
@@ -57,6 +59,26 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, self.path) from None
+
+    @contextlib.contextmanager
+    def begun(self) -> Iterator[None]:
+        """Make the folder and hold it; a beginning that fails before a run is in it leaves no folder.
+
+        Raises:
+            StorageError: it cannot be made, or another process holds it.
+        """
+        is_new = not self.path.exists()
+        self.make()
+        with FolderLock(self.path) as lock:
+            try:
+                yield
+            except BaseException:
+                if is_new and not self.recipe.exists():
+                    with contextlib.suppress(OSError):
+                        self.record.unlink(missing_ok=True)
+                        lock.path.unlink()
+                        self.path.rmdir()
+                raise
 
     def create(self, recipe_toml: str, record: dict[str, Any]) -> None:
         """Write the recipe and the record of a new run.

@@ -72,8 +72,7 @@ def start(
         AlexNetError: one of its kinds, each with its exit code.
     """
     folder = RunFolder(output_dir)
-    folder.make()
-    with FolderLock(folder.path):
+    with folder.begun():
         parts = assemble(recipe, pack, device, ranks=ranks)
         record = {
             "format": FORMAT,
